@@ -1,0 +1,162 @@
+"""The records that configuration text becomes. They know no sockets and no closures beyond what words parsed.
+
+A keyword stores under its own name: `record.set("maxconn", 2000, line)`; the value's shape is documented in the
+keyword's docstring. Reading: `record.get("maxconn", default)`. `record.where["maxconn"]` is the span to blame later.
+Ordered things (rules, binds, servers, ACLs, log targets) have lists of their own. `defaults` are ProxyConfig too;
+a proxy starts as a copy of its defaults (`ProxyConfig.inherit`).
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pylb.errors import NOWHERE, Report, Span
+
+T = TypeVar("T")
+
+
+class Record:
+    """Base of every section: named values with the place where each was written."""
+
+    def __init__(self, kind: str, name: str = "", span: Span = NOWHERE) -> None:
+        self.kind = kind  # section word: global, defaults, frontend, backend, listen, userlist ...
+        self.name = name
+        self.span = span
+        self.values: dict[str, Any] = {}
+        self.where: dict[str, Span] = {}
+
+    def set(self, name: str, value: Any, span: Span = NOWHERE) -> None:
+        self.values[name] = value
+        self.where[name] = span
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self.values.get(name, default)
+
+    def append(self, name: str, value: Any, span: Span = NOWHERE) -> None:
+        """Adds to a list value; inherited lists are copied by `inherit`, never shared."""
+        self.values.setdefault(name, []).append(value)
+        self.where.setdefault(name, span)
+
+    def option(self, name: str, default: bool = False) -> bool:
+        """State of a boolean `option <name>`; stored as values["option <name>"] = True | False."""
+        return bool(self.values.get(f"option {name}", default))
+
+    def timeout(self, name: str) -> float | None:
+        """`timeout <name>` in seconds, None when not set or 0 (infinite)."""
+        ms = self.values.get(f"timeout {name}")
+        return ms / 1000 if ms else None
+
+
+@dataclass(slots=True)
+class Address:
+    """A parsed address of bind, server, log, peer ...: see config/addresses.py for the grammar.
+
+    family: "ipv4" | "ipv6" | "unix" | "abns" | "fd" | "sockpair" | "ring" ... ; host: text (name or numeric), path for
+    unix and abns, "" for any; port and end_port: ints, `port_offset` True when the port was written +N or -N
+    (servers); stream False for udp@ / unix-dgram@.
+    """
+
+    family: str
+    host: str = ""
+    port: int = 0
+    end_port: int = 0
+    port_offset: bool = False
+    fd: int = -1
+    stream: bool = True
+    text: str = ""
+
+
+@dataclass(slots=True)
+class BindLine:
+    """One `bind` line: its addresses and the values its options stored (values["accept-proxy"] = True ...)."""
+
+    addresses: list[Address]
+    span: Span
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class ServerLine:
+    """One `server` line (or server-template, or the merged `default-server`)."""
+
+    name: str
+    address: Address | None
+    span: Span
+    values: dict[str, Any] = field(default_factory=dict)
+    template: tuple[str, int, int] | None = None  # prefix, first, last
+
+
+@dataclass(slots=True)
+class RuleLine:
+    """One parsed rule: everything checked, nothing compiled.
+
+    `condition` is a sample.condition tree or None; `action` the registry Word; `build(program)` makes the closure.
+    """
+
+    place: str  # "http-request", "tcp-request content" ...
+    action: Any
+    condition: Any
+    span: Span
+    text: str
+    build: Any
+
+
+class ProxyConfig(Record):
+    """A defaults, frontend, backend or listen section."""
+
+    def __init__(self, kind: str, name: str = "", span: Span = NOWHERE) -> None:
+        super().__init__(kind, name, span)
+        self.origin: ProxyConfig | None = None  # the defaults it started from
+        self.binds: list[BindLine] = []
+        self.servers: list[ServerLine] = []
+        self.acls: dict[str, Any] = {}  # name -> sample.acl.Acl
+        self.rules: dict[str, list[RuleLine]] = {}  # place -> rules in order
+        self.default_server: dict[str, Any] = {}
+        self.loggers: list[Any] = []  # log.keywords records; "log global" is kept as the string "global"
+        self.number = 0  # position in the file, HAProxy's proxy id when `id` is absent
+
+    @property
+    def is_front(self) -> bool:
+        return self.kind in ("frontend", "listen")
+
+    @property
+    def is_back(self) -> bool:
+        return self.kind in ("backend", "listen")
+
+    @property
+    def http(self) -> bool:
+        return bool(self.get("mode", "tcp") == "http")
+
+    def inherit(self, origin: ProxyConfig) -> None:
+        """Takes everything a defaults section says. Rules and ACLs come along (named defaults only have them)."""
+        self.origin = origin
+        self.values = {k: copy.copy(v) for k, v in origin.values.items()}
+        self.where = dict(origin.where)
+        self.acls = dict(origin.acls)
+        self.rules = {place: list(rules) for place, rules in origin.rules.items()}
+        self.default_server = dict(origin.default_server)
+        self.loggers = list(origin.loggers)
+
+
+class Configuration:
+    """A whole configuration: what all files of one load said, and what was wrong with them."""
+
+    def __init__(self, report: Report | None = None) -> None:
+        self.report = report if report is not None else Report()
+        self.globals = Record("global")
+        self.proxies: list[ProxyConfig] = []
+        self.defaults: list[ProxyConfig] = []
+        self.sections: dict[str, dict[str, Record]] = {}  # other sections: kind -> name -> record
+        self.environment: dict[str, str] = {}
+
+    def proxy(self, name: str, *, front: bool = False, back: bool = False) -> ProxyConfig | None:
+        """The first proxy of that name with the wanted side."""
+        for proxy in self.proxies:
+            if proxy.name == name and (not front or proxy.is_front) and (not back or proxy.is_back):
+                return proxy
+        return None
+
+    def section(self, kind: str, name: str) -> Record | None:
+        return self.sections.get(kind, {}).get(name)

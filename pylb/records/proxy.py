@@ -1,0 +1,76 @@
+"""Run-time proxies: what a frontend and a backend are once compiled. Filled by program.py, read everywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pylb.counters import ProxyCounters
+
+
+class Proxy:
+    """What both sides share. Timeouts in seconds, None for infinite. A listen section makes one of each."""
+
+    def __init__(self, name: str, uuid: int, config: Any) -> None:
+        self.name = name
+        self.label = name.encode("utf-8", "surrogateescape")
+        self.uuid = uuid
+        self.config = config  # config.model.ProxyConfig, for the runtime API and explain
+        self.http = False
+        self.disabled = False
+        self.log_tag = b""
+        self.counters = ProxyCounters()
+        self.replies: dict[int, Any] = {}  # status -> rules.replies.Reply (errorfiles, http-errors, defaults)
+        self.http_request: Any = None  # rules.ruleset.Ruleset or None, likewise below
+        self.http_response: Any = None
+        self.http_after_response: Any = None
+        self.tcp_content: Any = None
+        self.tcp_response: Any = None
+        self.inspect_delay: float | None = None
+        self.forwarded: Any = None  # closure(stream) that adds X-Forwarded-For and friends, or None
+        self.options: frozenset[str] = frozenset()  # names of boolean options that are on
+        self.variables: dict[str, Any] = {}
+
+
+class Frontend(Proxy):
+    def __init__(self, name: str, uuid: int, config: Any) -> None:
+        super().__init__(name, uuid, config)
+        self.listeners: list[Any] = []
+        self.maxconn = 0  # 0: the process limit only
+        self.rate_limit = 0
+        self.tcp_connection: Any = None
+        self.tcp_session: Any = None
+        self.switching: Any = None  # closure(stream) -> Backend | None
+        self.default_backend: Backend | None = None
+        self.timeout_client: float | None = None
+        self.timeout_client_fin: float | None = None
+        self.timeout_request: float | None = None
+        self.timeout_keep_alive: float | None = None
+        self.timeout_tarpit: float | None = None
+        self.log: Any = None  # log.logger.Logger or None
+        self.capture_slots: tuple[int, int] = (0, 0)  # request, response
+        self.unique_id: Any = None  # closure(stream) -> bytes, or None
+        self.unique_id_header: bytes = b""
+        self.monitor: Any = None
+        self.paused = False
+
+
+class Backend(Proxy):
+    def __init__(self, name: str, uuid: int, config: Any) -> None:
+        super().__init__(name, uuid, config)
+        self.servers: list[Any] = []  # server.server.Server in order of the file
+        self.by_name: dict[str, Any] = {}
+        self.algorithm: Any = None  # balance.algorithm.Algorithm
+        self.queue: Any = None  # server.waiting.Queue: streams that wait for any server
+        self.retries = 3
+        self.redispatch = 0  # 0 never, n every n retries, -n: n from the end (HAProxy's numbers)
+        self.fullconn = 0
+        self.timeout_connect: float | None = None
+        self.timeout_server: float | None = None
+        self.timeout_server_fin: float | None = None
+        self.timeout_queue: float | None = None
+        self.timeout_tunnel: float | None = None
+        self.timeout_check: float | None = None
+        self.server_rules: Any = None  # use-server: closure(stream) -> Server | None
+        self.persistence: Any = None  # cookie handling, or None
+        self.reuse = "safe"
+        self.close_mode = ""  # "", "server-close", "close"

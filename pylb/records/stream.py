@@ -1,0 +1,104 @@
+"""One request and its response (HTTP), or one connection pair (TCP): the facts that rules and logs read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pylb.http.message import Request, Response
+    from pylb.records.session import Session
+
+
+class Stream:
+    """The context of a request. Lives from its first byte to its log line; the coroutine is in stream/.
+
+    Times are monotonic seconds; 0.0 means "did not happen". Byte counts are HAProxy's: `bytes_in` what was sent
+    towards the server, `bytes_out` (%B) what was sent to the client.
+    """
+
+    __slots__ = (
+        "backend",  # records.proxy.Backend once chosen (a frontend's own until then: None)
+        "back",  # endpoint towards the server
+        "bytes_in",
+        "bytes_out",
+        "captures_request",  # list of bytes | None, one per declared capture slot
+        "captures_response",
+        "connect_start",
+        "cookie_request",  # b"N", b"I", b"V" ...: persistence state of the request cookie for the log
+        "cookie_response",
+        "end_cause",  # second termination character, b"-" while it runs
+        "end_state",  # first termination character
+        "final",  # True once nothing more can arrive: WAIT becomes MISS
+        "front",  # endpoint towards the client
+        "frontend",
+        "idle_time",  # seconds from the end of the previous request to the first byte (%Ti)
+        "log_level",  # level set by rules, or None; "silent" stops the log
+        "priority",  # (class, offset) in queues
+        "queue_backend",  # position in the backend queue when it was queued (%bq)
+        "queue_server",
+        "request",
+        "request_end",  # when the head was complete
+        "response",
+        "response_end",  # when the response head was complete
+        "retries",
+        "redispatched",
+        "rule",  # RuleLine that gave the final verdict, or None
+        "server",
+        "server_connected",
+        "session",
+        "start",  # first byte of the request (or accept, for the first one)
+        "start_wall",
+        "status",  # status sent to the client, -1 before
+        "stick",
+        "tarpit",
+        "unique_id",  # bytes once made
+        "variables",  # dict for txn, req, res scopes: {"txn.name": Typed}, or None
+        "reused",  # the server connection had served before
+        "persistent",  # server was imposed by persistence (cookie, stick): redispatch rules differ
+        "data",  # what rules see of raw data: bytes buffered (tcp mode, req.payload), else b""
+    )
+
+    def __init__(self, session: Session, now: float, wall: float) -> None:
+        self.session = session
+        self.frontend = session.frontend
+        self.backend: Any = None
+        self.server: Any = None
+        self.front: Any = None
+        self.back: Any = None
+        self.request: Request | None = None
+        self.response: Response | None = None
+        self.start = now
+        self.start_wall = wall
+        self.idle_time = 0.0
+        self.request_end = 0.0
+        self.connect_start = 0.0
+        self.server_connected = 0.0
+        self.response_end = 0.0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.status = -1
+        self.end_state = b"-"
+        self.end_cause = b"-"
+        self.cookie_request = b"-"
+        self.cookie_response = b"-"
+        self.retries = 0
+        self.redispatched = False
+        self.queue_server = 0
+        self.queue_backend = 0
+        self.final = False
+        self.variables: dict[str, Any] | None = None
+        self.captures_request: list[bytes | None] | None = None
+        self.captures_response: list[bytes | None] | None = None
+        self.unique_id = b""
+        self.log_level: Any = None
+        self.priority: Any = None
+        self.rule: Any = None
+        self.stick: Any = None
+        self.tarpit = False
+        self.reused = False
+        self.persistent = False
+        self.data = b""
+
+    @property
+    def stream(self) -> Stream:
+        return self
