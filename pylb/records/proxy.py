@@ -74,3 +74,5 @@ class Backend(Proxy):
         self.persistence: Any = None  # cookie handling, or None
         self.reuse = "safe"
         self.close_mode = ""  # "", "server-close", "close"
+        self.served = 0  # streams that hold a slot of one of its servers
+        self.assignment: Any = None  # server.assign.Assignment

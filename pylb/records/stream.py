@@ -55,6 +55,8 @@ class Stream:
         "variables",  # dict for txn, req, res scopes: {"txn.name": Typed}, or None
         "reused",  # the server connection had served before
         "persistent",  # server was imposed by persistence (cookie, stick): redispatch rules differ
+        "slot",  # the server whose slot this stream holds (server/assign.py), or None
+        "waiting",  # its server.waiting.Entry while it is queued, or None
         "data",  # what rules see of raw data: bytes buffered (tcp mode, req.payload), else b""
     )
 
@@ -98,6 +100,8 @@ class Stream:
         self.reused = False
         self.persistent = False
         self.data = b""
+        self.slot: Any = None
+        self.waiting: Any = None
 
     @property
     def stream(self) -> Stream:

@@ -1,0 +1,87 @@
+"""Idle connections to servers, ready for the next request.
+
+What may be shared follows `http-reuse` (manual 4.2): never: a connection belongs to the client whose request opened it;
+safe: a client's first request always opens its own, later ones may use any idle one; aggressive: a first request may use
+an idle connection that has already been reused; always: any request, any connection.
+
+An idle connection stays registered: an event on it means that the server closed it (or spoke out of turn) and it is
+thrown away. The newest is taken first, so that the oldest can be purged.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pylb.engine.step import Runner
+
+if TYPE_CHECKING:
+    from pylb.mux.h1 import H1Back
+    from pylb.server.server import Server
+
+POOL_MAX: Final = 1024  # idle connections kept per server when pool-max-conn says nothing
+
+
+class _Idle:
+    """Receives the events of idle connections: whatever it is, the connection is of no more use."""
+
+    __slots__ = ("back",)
+
+    def __init__(self, back: H1Back) -> None:
+        self.back = back
+
+    def on_events(self, mask: int) -> None:
+        back = self.back
+        server: Server = back.server
+        if back in server.idle:
+            server.idle.remove(back)
+        back.conn.close()
+
+
+def take(server: Server, first: bool, mode: str, runner: Runner) -> H1Back | None:
+    """An idle connection for this request, attached to `runner`, or None."""
+    idle = server.idle
+    if not idle or mode == "never" or (first and mode == "safe"):
+        return None
+    if first and mode == "aggressive":
+        for at in range(len(idle) - 1, -1, -1):
+            if idle[at].heads > 1:
+                back: H1Back = idle.pop(at)
+                break
+        else:
+            return None
+    else:
+        back = idle.pop()
+    conn = back.conn
+    conn.poller.table[conn.fd] = conn
+    conn.runner = runner
+    return back
+
+
+def give(back: H1Back, now: float) -> None:
+    """Parks a connection whose exchange is over; closes it where the pool is full."""
+    server: Server = back.server
+    limit = server.pool_max
+    if len(server.idle) >= (POOL_MAX if limit < 0 else limit):
+        back.conn.close()
+        return
+    conn = back.conn
+    conn.runner = None
+    conn.poller.table[conn.fd] = _Idle(back)
+    back.idle_since = now
+    server.idle.append(back)
+
+
+def purge(server: Server, before: float) -> int:
+    """Closes the connections that have been idle since `before` or longer; returns how many."""
+    stale = [back for back in server.idle if back.idle_since <= before]
+    for back in stale:
+        server.idle.remove(back)
+        back.conn.close()
+    return len(stale)
+
+
+def close_all(server: Server) -> None:
+    idle: list[Any] = server.idle[:]
+    server.idle.clear()
+    for back in idle:
+        back.conn.close()

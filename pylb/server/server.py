@@ -1,0 +1,190 @@
+"""A server at run time: one plain record that the data plane, the algorithms and the runtime socket share.
+
+`build(line, backend, number)` turns a parsed `server` line into a Server and places it (server/places.py), at start.
+The hot path reads attributes only. Changing a state or a weight goes through server/state.py, which tells the
+algorithm; taking and giving back a slot goes through server/assign.py. Nothing here knows a socket in use.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pylb.balance.weights import SCALE
+from pylb.counters import ProxyCounters
+from pylb.server.places import place
+from pylb.server.state import Admin, Operation, alive, effective_weight, status
+
+if TYPE_CHECKING:
+    from pylb.config.model import ServerLine
+    from pylb.records.proxy import Backend
+
+
+class Server:
+    """One server of one backend. Lives as long as the compiled program.
+
+    # Invariant: `usable` is True exactly when new streams may be balanced to it (up, effective weight not 0).
+    # Invariant: `served` is the number of streams whose `slot` is this server.
+    """
+
+    __slots__ = (
+        "address",  # packed address, None for unix sockets or while not resolved
+        "admin",  # state.Admin flags: who wants it in maintenance or drained
+        "backend",
+        "backup",
+        "checked",  # True when a health check decides its state (issue of the health room)
+        "cookie",  # bytes: persistence cookie value, b"" when it has none
+        "counters",
+        "destination",  # None, or a function(session) -> sockaddr where the client's address or port is used
+        "down_time",  # seconds spent down, without the current outage
+        "eweight",  # effective weight: user weight scaled, less during slowstart, 0 when drained
+        "family",  # socket.AF_INET, AF_INET6 or AF_UNIX
+        "host",  # text of the address: name or numeric, path of a unix socket
+        "id",  # HAProxy's puid: `id`, else the position in the backend
+        "idle",  # idle connections, kept by the pool
+        "initial_weight",
+        "label",  # name as bytes, for logs
+        "last_change",  # monotonic seconds of the last state change
+        "lb",  # the algorithm's own node for this server
+        "alive",  # up for persistence at the last refresh: neither down nor in maintenance
+        "line",  # config.model.ServerLine
+        "maxconn",  # 0: no limit
+        "maxqueue",  # 0: no limit
+        "minconn",
+        "name",
+        "number",  # 0-based position in the backend
+        "observers",  # functions(server, cause) called after a state change
+        "operation",  # state.Operation: stopped, starting, running, stopping
+        "pool_max",  # idle connections kept: -1 no limit
+        "port",
+        "proxy_options",  # proxy-v2-options words
+        "queue",  # server.waiting.Queue: streams that wait for this very server
+        "redirect",  # redir prefix as bytes, or b""
+        "resolved",  # False while its name is not resolved (init-addr none)
+        "send_proxy",  # 0, 1 or 2: version of the PROXY header that opens a connection
+        "served",
+        "slowstart",  # seconds, 0: none
+        "sockaddr",  # ready for connect_ex; None when `destination` must be asked
+        "source",  # None, or the (address, port) to bind to before connecting
+        "ramp",  # sixteenths of the weight in force: less than 16 while it starts slowly
+        "throttle",  # per cent of maxconn in force while it starts slowly, 100 else
+        "tls",  # None: clear; set by the tls room
+        "track",  # the server whose state this one follows, or None
+        "trackers",  # servers that follow this one
+        "usable",
+        "values",  # everything the server line stored, by option name
+        "weight",  # user weight, 0..256
+    )
+
+    def __init__(self, name: str, backend: Backend | Any, number: int = 0) -> None:
+        self.name = name
+        self.label = name.encode("utf-8", "surrogateescape")
+        self.backend = backend
+        self.number = number
+        self.id = number + 1
+        self.line: ServerLine | None = None
+        self.values: dict[str, Any] = {}
+        self.family = socket.AF_INET
+        self.host = ""
+        self.port = 0
+        self.address: bytes | None = None
+        self.sockaddr: Any = None
+        self.destination: Callable[[Any], Any] | None = None
+        self.resolved = True
+        self.source: Any = None
+        self.send_proxy = 0
+        self.proxy_options: tuple[str, ...] = ()
+        self.tls: Any = None
+        self.weight = self.initial_weight = 1
+        self.eweight = SCALE
+        self.ramp = SCALE
+        self.throttle = 100
+        self.backup = False
+        self.maxconn = self.minconn = self.maxqueue = 0
+        self.slowstart = 0.0
+        self.cookie = b""
+        self.redirect = b""
+        self.pool_max = -1
+        self.checked = False
+        self.track: Server | None = None
+        self.trackers: list[Server] = []
+        self.operation = Operation.RUNNING
+        self.admin = Admin.NONE
+        self.usable = True
+        self.alive = True
+        self.last_change = 0.0
+        self.down_time = 0.0
+        self.observers: list[Callable[[Server, str], None]] = []
+        self.served = 0
+        self.queue: Any = None
+        self.idle: list[Any] = []
+        self.counters = ProxyCounters()
+        self.lb: Any = None
+
+    def __repr__(self) -> str:
+        return f"<Server {self.backend.name}/{self.name} {self.status}>"
+
+    @property
+    def status(self) -> str:
+        """UP, DOWN, MAINT, DRAIN ... as `show stat` prints it for a server without running transitions."""
+        return status(self)
+
+    def sockaddr_for(self, session: Any) -> Any:
+        """Where to connect for this client: the fixed address, or the mapped one."""
+        return self.destination(session) if self.destination is not None else self.sockaddr
+
+    def limit(self) -> int:
+        """How many streams it may serve now (`maxconn`, between minconn and maxconn by the backend's load); 0: any."""
+        most = self.maxconn
+        backend = self.backend
+        if self.minconn != most and backend.fullconn and backend.counters.conn_cur < backend.fullconn:
+            most = max(self.minconn, backend.counters.conn_cur * most // backend.fullconn)
+        if self.throttle < 100:
+            most = max(1, most * self.throttle // 100)
+        return most
+
+    def saturated(self) -> bool:
+        """A balancing algorithm passes it over: at its limit, or streams already wait for it."""
+        return self.maxconn != 0 and (bool(self.queue) or self.served >= self.limit())
+
+
+def build(line: ServerLine, backend: Backend | Any, number: int) -> Server:
+    """The server of a parsed line; raises ConfigError where its name does not resolve and nothing else is allowed."""
+    values = line.values
+    server = Server(line.name, backend, number)
+    server.line = line
+    server.values = values
+    server.id = values.get("id", number + 1)
+    server.weight = server.initial_weight = values.get("weight", 1)
+    server.backup = values.get("backup", False)
+    server.maxconn = values.get("maxconn", 0)
+    server.minconn = values.get("minconn", 0)
+    _settle_limits(server)
+    server.maxqueue = values.get("maxqueue", 0)
+    server.cookie = values.get("cookie", b"")
+    server.redirect = values.get("redir", b"")
+    server.slowstart = values.get("slowstart", 0) / 1000
+    server.send_proxy = values.get("send-proxy", 0)
+    server.proxy_options = values.get("proxy-v2-options", ())
+    server.source = values.get("source address")
+    server.pool_max = values.get("pool-max-conn", -1)
+    server.checked = bool(values.get("check") or values.get("agent-check"))
+    if values.get("disabled"):
+        server.admin = Admin.MAINT | Admin.CONFIG_MAINT
+    if line.address is not None:
+        place(server, line.address, values.get("init-addr", ("last", "libc")))
+    if not server.resolved:
+        server.admin |= Admin.UNRESOLVED if values.get("resolvers") else Admin.NONE
+    server.eweight = effective_weight(server)
+    server.usable = server.eweight > 0
+    server.alive = alive(server)
+    return server
+
+
+def _settle_limits(server: Server) -> None:
+    """A minconn alone is a maxconn; a minconn above it raises it (configuration manual, 5.2 `minconn`)."""
+    if server.minconn > server.maxconn:
+        server.maxconn = server.minconn
+    elif not server.minconn:
+        server.minconn = server.maxconn

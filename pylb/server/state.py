@@ -1,0 +1,173 @@
+"""The states of a server and the only functions that change them.
+
+A server has an operational state (what checks say) and administrative flags (what people, the configuration, DNS
+or a tracked server say). Both together decide `usable`; every change ends in `refresh`, which tells the
+algorithm, moves streams that wait in vain and calls the server's observers (logs, the runtime socket).
+Numbers are those of `show servers state` (management manual).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from pylb.balance.weights import SCALE, WEIGHT_MAX
+from pylb.clock import clock
+
+if TYPE_CHECKING:
+    from pylb.server.server import Server
+
+
+class Operation(enum.IntEnum):
+    STOPPED = 0
+    STARTING = 1  # up, its weight still growing
+    RUNNING = 2
+    STOPPING = 3  # up but soft-stopped (404 of disable-on-404): persistent streams only
+
+
+class Admin(enum.IntFlag):
+    NONE = 0
+    MAINT = 0x01  # forced by the runtime socket or `disabled`'s successor
+    TRACKED_MAINT = 0x02
+    CONFIG_MAINT = 0x04  # `disabled` on the server line: always together with MAINT
+    DRAIN = 0x08
+    TRACKED_DRAIN = 0x10
+    UNRESOLVED = 0x20
+    HOSTNAME_CHANGED = 0x40
+
+
+IN_MAINT = Admin.MAINT | Admin.TRACKED_MAINT | Admin.CONFIG_MAINT | Admin.UNRESOLVED
+IN_DRAIN = Admin.DRAIN | Admin.TRACKED_DRAIN
+
+
+def status(server: Server) -> str:
+    """The status word of `show stat`; transitions of checks ("UP 1/2") are added by the health room."""
+    admin = server.admin
+    if admin & Admin.UNRESOLVED:
+        return "MAINT (resolution)"
+    if admin & Admin.TRACKED_MAINT and server.track is not None:
+        return f"MAINT (via {server.track.backend.name}/{server.track.name})"
+    if admin & IN_MAINT:
+        return "MAINT"
+    if server.operation is Operation.STOPPED:
+        return "DOWN"
+    if admin & IN_DRAIN:
+        return "DRAIN"
+    if server.operation is Operation.STOPPING:
+        return "NOLB"
+    return "UP" if server.checked or server.track is not None else "no check"
+
+
+def alive(server: Server) -> bool:
+    """Up as far as persistence is concerned: drained servers are, those down or in maintenance are not."""
+    return server.operation is not Operation.STOPPED and not server.admin & IN_MAINT
+
+
+def set_state(server: Server, wanted: str) -> None:
+    """`set server <b>/<s> state ready|drain|maint`."""
+    keep = server.admin & ~(Admin.MAINT | Admin.CONFIG_MAINT | Admin.DRAIN)
+    if wanted == "maint":
+        server.admin = keep | Admin.MAINT | (server.admin & Admin.DRAIN)
+    elif wanted == "drain":
+        server.admin = keep | Admin.DRAIN
+    elif wanted == "ready":
+        server.admin = keep
+    else:
+        raise ValueError(f"unknown server state {wanted!r}")
+    refresh(server, wanted)
+
+
+def set_operation(server: Server, operation: Operation, cause: str = "") -> None:
+    """What health checks and agents decide: down, up, stopping. A server that comes up may start slowly."""
+    if operation is server.operation:
+        return
+    if operation is Operation.RUNNING and server.operation is Operation.STOPPED and server.slowstart:
+        operation = Operation.STARTING
+        warm(server, 0.0)
+    elif operation is not Operation.STARTING:
+        server.ramp, server.throttle = SCALE, 100
+    server.operation = operation
+    refresh(server, cause)
+
+
+def set_admin(server: Server, flag: Admin, on: bool, cause: str = "") -> None:
+    """Sets or clears one flag (resolution, hostname changes)."""
+    admin = server.admin | flag if on else server.admin & ~flag
+    if admin != server.admin:
+        server.admin = admin
+        refresh(server, cause)
+
+
+def set_weight(server: Server, weight: int) -> None:
+    """`set weight`: a user weight of 0..256; 0 drains without touching the administrative state."""
+    if not 0 <= weight <= WEIGHT_MAX:
+        raise ValueError(f"weight {weight} is not within 0 and {WEIGHT_MAX}")
+    server.weight = weight
+    refresh(server, "weight")
+
+
+def warm(server: Server, elapsed: float) -> bool:
+    """Sets the share of its weight that a slowly starting server has after `elapsed` seconds; True while it goes on.
+
+    The health room calls it every twentieth of `slowstart`, followed by `refresh`.
+    """
+    period = server.slowstart
+    if not period or elapsed >= period:
+        server.ramp, server.throttle = SCALE, 100
+        if server.operation is Operation.STARTING:
+            server.operation = Operation.RUNNING
+        return False
+    share = max(0.0, elapsed) / period
+    server.ramp = max(1, min(SCALE, int(SCALE * share) + 1))
+    server.throttle = max(1, int(100 * share))
+    return True
+
+
+def effective_weight(server: Server) -> int:
+    if server.admin & (IN_MAINT | IN_DRAIN) or server.operation in (Operation.STOPPED, Operation.STOPPING):
+        return 0
+    return server.weight * server.ramp
+
+
+def refresh(server: Server, cause: str = "") -> None:
+    """Brings `eweight`, `usable`, the algorithm, the queues and the followers in line with the flags."""
+    was_usable, was_alive = server.usable, server.alive
+    server.eweight = effective_weight(server)
+    server.usable = server.eweight > 0
+    now_alive = alive(server)
+    server.alive = now_alive
+    if now_alive != was_alive:
+        if now_alive:
+            server.down_time += clock.now - server.last_change
+        server.last_change = clock.now
+    algorithm = server.backend.algorithm
+    if algorithm is not None:
+        algorithm.update(server)
+    assignment = server.backend.assignment
+    if assignment is not None:
+        if was_alive and not now_alive:
+            assignment.redistribute(server)
+        elif server.usable and not was_usable:
+            assignment.offer(server)
+    for follower in server.trackers:
+        _follow(follower, server)
+    for observer in server.observers:
+        observer(server, cause)
+
+
+def _follow(follower: Server, leader: Server) -> None:
+    admin = follower.admin & ~(Admin.TRACKED_MAINT | Admin.TRACKED_DRAIN)
+    if leader.admin & IN_MAINT:
+        admin |= Admin.TRACKED_MAINT
+    if leader.admin & IN_DRAIN:
+        admin |= Admin.TRACKED_DRAIN
+    if admin != follower.admin or follower.operation is not leader.operation:
+        follower.admin = admin
+        follower.operation = leader.operation
+        follower.ramp, follower.throttle = leader.ramp, leader.throttle
+        refresh(follower, "track")
+
+
+def usable_servers(servers: Iterable[Server]) -> list[Server]:
+    return [server for server in servers if server.usable]
