@@ -84,10 +84,10 @@ def test_a_program_that_does_not_start_says_why():
 
 @requires("haproxy")
 def test_check_gives_code_and_output():
-    assert check("haproxy", "global\n    maxconn ten\n").code == 1
+    assert check("haproxy", "global\n    nonsense ten\n").code == 1
     good = "frontend f\n    mode http\n    timeout client 1s\n    bind 127.0.0.1:$(fe)\n"
     assert check("haproxy", good).code == 0
-    assert check("haproxy", good, args=["-V"]).output == "Configuration file is valid\n"
+    assert "Configuration file is valid\n" in check("haproxy", good, args=["-V"]).output
 
 
 @requires("nginx")
