@@ -191,7 +191,17 @@ def action(*names: str, places: str | Iterable[str], **facts: Any) -> Callable[[
 
 
 def alias(*names: str, **facts: Any) -> Callable[[F], F]:
-    """A `%xx` of log-format. Factory: `(argument) -> closure(stream) -> bytes | int | MISS`; see log/aliases."""
+    """A `%xx` of log-format. Factory: `(argument: str) -> closure(stream) -> bytes | int | MISS | None`.
+
+    `argument` holds the flags in force, as sorted letters ("", "X", "EQ" ...). Only X (hexadecimal) concerns the alias;
+    the format itself escapes (E) and quotes (Q) what it returns:
+
+        int    decimal, never quoted                  bytes  escaped and quoted, as they are when `verbatim=True`
+        MISS   `-`, or `""` under +Q                  None   nothing at all, and the space that follows is dropped too
+
+    Facts: `http=True` needs mode http ("format variable 'x' is reserved for HTTP mode."); `verbatim=True` leaves the
+    bytes alone; `when=` names the moment from which the value is complete: accept, request, connect, response, end.
+    """
     return _decorator(Kind.ALIAS, names, facts)
 
 

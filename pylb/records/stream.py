@@ -58,6 +58,9 @@ class Stream:
         "slot",  # the server whose slot this stream holds (server/assign.py), or None
         "waiting",  # its server.waiting.Entry while it is queued, or None
         "data",  # what rules see of raw data: bytes buffered (tcp mode, req.payload), else b""
+        "number",  # running number of the stream in this process (%rt)
+        "received",  # bytes received from the client for this stream, refused ones too (option dontlognull)
+        "cookie_captured",  # (request, response) of `capture cookie`, each b"name=value" or None; or None
     )
 
     def __init__(self, session: Session, now: float, wall: float) -> None:
@@ -100,6 +103,9 @@ class Stream:
         self.reused = False
         self.persistent = False
         self.data = b""
+        self.number = 0
+        self.received = 0
+        self.cookie_captured: tuple[bytes | None, bytes | None] | None = None
         self.slot: Any = None
         self.waiting: Any = None
 
