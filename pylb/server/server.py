@@ -175,7 +175,7 @@ def build(line: ServerLine, backend: Backend | Any, number: int) -> Server:
     if line.address is not None:
         place(server, line.address, values.get("init-addr", ("last", "libc")))
     if not server.resolved:
-        server.admin |= Admin.UNRESOLVED if values.get("resolvers") else Admin.NONE
+        server.admin |= Admin.UNRESOLVED
     server.eweight = effective_weight(server)
     server.usable = server.eweight > 0
     server.alive = alive(server)

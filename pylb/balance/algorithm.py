@@ -1,0 +1,102 @@
+"""What a balancing algorithm is, and which servers take part.
+
+An algorithm picks among the active servers; when none is usable, the first usable backup server alone takes all, or
+all backup servers together with `option allbackups`. `choose` returns None when every server in question is
+saturated (the stream waits in the backend's queue) or when there is none at all (`total` is 0 then).
+The room knows servers as records (server/server.py) and never changes their state.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pylb.records.proxy import Backend
+    from pylb.server.server import Server
+
+
+class Algorithm:
+    """Chooses servers of one backend. Lives as long as the compiled program.
+
+    `took` and `dropped` are None, or are called after a server's `served` has changed.
+    `any_server` says that its choice depends only on who is free: while streams wait in the backend's queue every
+    server must be full, and newcomers wait behind them without being offered one.
+    """
+
+    any_server = True
+    scaled = True  # works with effective weights (slow start); static ones use the user's
+    took: Any = None
+    dropped: Any = None
+
+    def __init__(self, backend: Backend | Any) -> None:
+        self.backend = backend
+        self.servers: list[Server] = backend.servers
+        config = backend.config
+        self.all_backups = bool(config is not None and config.option("allbackups"))
+        self.total = 0  # weight of the servers that take part now
+        self.active = 0  # usable servers that are not backups
+        self.backups = 0  # usable backups
+        self.first_backup: Server | None = None
+        self.weights: dict[Server, int] = {}  # weight each server takes part with, as last counted
+
+    def choose(self, stream: Any, avoid: Server | None = None) -> Server | None:
+        """The server for this stream; `avoid` has just failed, and is taken only when there is no other."""
+        raise NotImplementedError
+
+    def update(self, server: Server | None = None) -> None:
+        """A server's state or weight has changed (None: look at all)."""
+        changed = []
+        for each in self.servers if server is None else (server,):
+            old, new = self.weights.get(each, 0), self.weight(each)
+            if old != new:
+                self.weights[each] = new
+                changed.append((each, old, new))
+        if changed:
+            self.recount()
+            for each, old, new in changed:
+                self.moved(each, old, new)
+
+    def weight(self, server: Server) -> int:
+        """The weight a server takes part with, 0 when it does not."""
+        if not server.usable:
+            return 0
+        return server.eweight if self.scaled else server.weight
+
+    def recount(self) -> None:
+        weights = self.weights
+        active = backups = weight = backup_weight = 0
+        first = None
+        for server in self.servers:
+            share = weights.get(server, 0)
+            if not share:
+                continue
+            if server.backup:
+                backups += 1
+                backup_weight += share
+                first = first or server
+            else:
+                active += 1
+                weight += share
+        self.active, self.backups = active, backups
+        self.first_backup = None if active or self.all_backups else first
+        if active:
+            self.total = weight
+        elif self.first_backup is not None:
+            self.total = weights[self.first_backup]
+        else:
+            self.total = backup_weight
+
+    def moved(self, server: Server, old: int, new: int) -> None:
+        """Hook: the weight of `server` went from `old` to `new`; counts are up to date."""
+
+    def serves(self, server: Server) -> bool:
+        """Whether new streams go to this server now."""
+        if not self.weights.get(server):
+            return False
+        if not server.backup:
+            return True
+        return not self.active and (self.all_backups or server is self.first_backup)
+
+    def group(self) -> list[Server]:
+        """The servers that take part now, in the order of the file."""
+        return [server for server in self.servers if self.serves(server)]
