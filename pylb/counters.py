@@ -1,40 +1,46 @@
 """Counters that the hot path increments: plain integer slots, read by show stat, the logs and fetches.
 
-Rates (per second) are kept as HAProxy's sliding window: the count of the current second, that of the last one.
+Rates are not counted at all: they are read from the totals (see Rate).
 """
 
 from __future__ import annotations
 
+import weakref
+
 
 class Rate:
-    """Events per second over a sliding window of one second. `tick(now)` counts one event."""
+    """Events per second of one total, over a sliding window: the current second and a share of the previous one.
 
-    __slots__ = ("current", "limit_max", "previous", "second")
+    Nothing is counted per event: `roll` notes the total once a second, `read` works on the differences.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("base", "last", "limit_max", "name", "owner", "second")
+
+    def __init__(self, owner: ProxyCounters | ProcessCounters, name: str) -> None:
+        self.owner = owner
+        self.name = name
         self.second = 0
-        self.current = 0
-        self.previous = 0
+        self.base = 0  # the total when the current second began
+        self.last = 0  # events of the previous second
         self.limit_max = 0
 
-    def tick(self, now: float, count: int = 1) -> None:
-        second = int(now)
-        if second != self.second:
-            self.previous = self.current if second == self.second + 1 else 0
-            self.current = 0
-            self.second = second
-        self.current += count
-        if self.current > self.limit_max:
-            self.limit_max = self.current
-
-    def read(self, now: float) -> int:
-        """Events in the last second, the previous second weighted by how much of it still counts."""
+    def roll(self, now: float) -> None:
+        """Begins a new second when it is time."""
         second = int(now)
         if second == self.second:
-            return self.current + int(self.previous * (1 - (now - second)))
-        if second == self.second + 1:
-            return int(self.current * (1 - (now - second)))
-        return 0
+            return
+        total: int = getattr(self.owner, self.name)
+        self.last = total - self.base if second == self.second + 1 else 0
+        if self.second and self.last > self.limit_max:
+            self.limit_max = self.last
+        self.base = total
+        self.second = second
+
+    def read(self, now: float) -> int:
+        """Events in the last second (as HAProxy weighs them)."""
+        self.roll(now)
+        current: int = getattr(self.owner, self.name) - self.base
+        return current + int(self.last * (1 - (now - int(now))))
 
 
 class ProxyCounters:
@@ -76,14 +82,16 @@ class ProxyCounters:
         "sess_rate",
         "sess_total",
         "srv_aborts",
+        "__weakref__",
     )
 
     def __init__(self) -> None:
-        for name in self.__slots__:
+        for name in self.__slots__[:-1]:
             setattr(self, name, 0)
-        self.conn_rate = Rate()
-        self.sess_rate = Rate()
-        self.req_rate = Rate()
+        self.conn_rate = Rate(self, "conn_total")
+        self.sess_rate = Rate(self, "sess_total")
+        self.req_rate = Rate(self, "req_total")
+        _live.add(self)
 
     def status(self, code: int) -> None:
         """Counts a response by its class."""
@@ -99,3 +107,49 @@ class ProxyCounters:
             self.http_1xx += 1
         else:
             self.http_other += 1
+
+
+_live: weakref.WeakSet[ProxyCounters] = weakref.WeakSet()
+
+
+def roll(now: float) -> None:
+    """Once a second, for every set of counters: begins a new second of its rates."""
+    for counters in _live:
+        counters.conn_rate.roll(now)
+        counters.sess_rate.roll(now)
+        counters.req_rate.roll(now)
+    process.conn_rate.roll(now)
+    process.sess_rate.roll(now)
+    process.bytes_out_rate.roll(now)
+
+
+class ProcessCounters:
+    """Totals of the whole worker, for `show info` and %ac."""
+
+    __slots__ = (
+        "bytes_out",
+        "bytes_out_rate",
+        "conn_cur",
+        "conn_rate",
+        "conn_total",
+        "dropped_logs",
+        "failed_resolutions",
+        "req_total",
+        "sess_rate",
+        "sess_total",
+    )
+
+    def __init__(self) -> None:
+        self.bytes_out = 0
+        self.conn_cur = 0  # client connections now
+        self.conn_total = 0
+        self.req_total = 0  # streams: HTTP requests, TCP connections
+        self.dropped_logs = 0
+        self.failed_resolutions = 0
+        self.sess_total = 0
+        self.conn_rate = Rate(self, "conn_total")
+        self.sess_rate = Rate(self, "sess_total")
+        self.bytes_out_rate = Rate(self, "bytes_out")
+
+
+process = ProcessCounters()

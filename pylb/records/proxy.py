@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from pylb.counters import ProxyCounters
@@ -29,6 +30,8 @@ class Proxy:
         self.forwarded: Any = None  # closure(stream) that adds X-Forwarded-For and friends, or None
         self.options: frozenset[str] = frozenset()  # names of boolean options that are on
         self.variables: dict[str, Any] = {}
+        self.last_bad_request: Any = None  # stream.worker.ErrorCapture, for `show errors`
+        self.last_bad_response: Any = None
 
 
 class Frontend(Proxy):
@@ -52,6 +55,8 @@ class Frontend(Proxy):
         self.unique_id_header: bytes = b""
         self.monitor: Any = None
         self.paused = False
+        self.capture_request: Any = None  # function(stream): header and cookie captures, or None
+        self.capture_response: Any = None
 
 
 class Backend(Proxy):
@@ -76,3 +81,7 @@ class Backend(Proxy):
         self.close_mode = ""  # "", "server-close", "close"
         self.served = 0  # streams that hold a slot of one of its servers
         self.assignment: Any = None  # server.assign.Assignment
+        self.timeout_server_or_never = math.inf  # what the hot path adds to the clock
+        self.keep_alive = True  # connections to servers outlive their exchange
+        self.assignment: Any = None  # server.assign.Assignment
+        self.served = 0  # streams that hold a slot of one of its servers

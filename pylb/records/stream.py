@@ -58,13 +58,22 @@ class Stream:
         "slot",  # the server whose slot this stream holds (server/assign.py), or None
         "waiting",  # its server.waiting.Entry while it is queued, or None
         "data",  # what rules see of raw data: bytes buffered (tcp mode, req.payload), else b""
+        "run",  # engine.step.Runner that drives it: whoever wants to wake or kill the stream uses it
+        "keep",  # the client's connection can carry another request after this one
+        "end",  # monotonic seconds when it was over
+        "null",  # nothing was received at all (option dontlognull)
         "number",  # running number of the stream in this process (%rt)
         "received",  # bytes received from the client for this stream, refused ones too (option dontlognull)
         "cookie_captured",  # (request, response) of `capture cookie`, each b"name=value" or None; or None
+        "source",  # local address of the server connection, kept when a log format asks (Logger.needs_source)
     )
 
     def __init__(self, session: Session, now: float, wall: float) -> None:
         self.session = session
+        self.run: Any = None
+        self.keep = True
+        self.end = 0.0
+        self.null = False
         self.frontend = session.frontend
         self.backend: Any = None
         self.server: Any = None
@@ -106,6 +115,7 @@ class Stream:
         self.number = 0
         self.received = 0
         self.cookie_captured: tuple[bytes | None, bytes | None] | None = None
+        self.source: Any = None
         self.slot: Any = None
         self.waiting: Any = None
 

@@ -21,22 +21,6 @@ if TYPE_CHECKING:
 POOL_MAX: Final = 1024  # idle connections kept per server when pool-max-conn says nothing
 
 
-class _Idle:
-    """Receives the events of idle connections: whatever it is, the connection is of no more use."""
-
-    __slots__ = ("back",)
-
-    def __init__(self, back: H1Back) -> None:
-        self.back = back
-
-    def on_events(self, mask: int) -> None:
-        back = self.back
-        server: Server = back.server
-        if back in server.idle:
-            server.idle.remove(back)
-        back.conn.close()
-
-
 def take(server: Server, first: bool, mode: str, runner: Runner) -> H1Back | None:
     """An idle connection for this request, attached to `runner`, or None."""
     idle = server.idle
@@ -66,7 +50,7 @@ def give(back: H1Back, now: float) -> None:
         return
     conn = back.conn
     conn.runner = None
-    conn.poller.table[conn.fd] = _Idle(back)
+    conn.poller.table[conn.fd] = back  # H1Back.on_events throws it away
     back.idle_since = now
     server.idle.append(back)
 

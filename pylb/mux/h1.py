@@ -1,0 +1,277 @@
+"""HTTP/1 connections as endpoints: bytes of a transport on one side, heads and bodies on the other.
+
+A head is searched incrementally and parsed once when it is complete (performance.md, law 4). A body has one of four shapes,
+each way: none, a length, chunks, or "until the connection ends". What one side reads is payload; `put_body` frames it anew
+for the other side.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pylb.engine.transport import Transport
+from pylb.http.codec import Codec, Limits
+from pylb.http.h1_body import ChunkedReader
+from pylb.http.message import Refusal, Request, Response
+from pylb.mux.base import CLOSED
+from pylb.http.writer import request_head, response_head
+
+READ_SIZE: Final = 16384
+BULK_SIZE: Final = 131072
+UNTIL_CLOSE: Final = -1
+
+
+class H1Side:
+    """What both directions share: an input buffer, the incoming body and the outgoing framing."""
+
+    __slots__ = (
+        "body_done",  # the incoming body is over
+        "broken",  # the incoming body ended before its end, or its framing was wrong
+        "buffer",  # bytes read and not consumed
+        "chunk_out",  # the outgoing body is written in chunks
+        "chunks",  # ChunkedReader of the incoming body, or None
+        "codec",
+        "conn",
+        "left",  # bytes of the incoming body still to come, or UNTIL_CLOSE
+        "limits",
+        "scanned",  # how far the buffer has been searched for the end of a head
+    )
+
+    def __init__(self, conn: Transport, codec: Codec, limits: Limits) -> None:
+        self.conn = conn
+        self.codec = codec
+        self.limits = limits
+        self.buffer = b""
+        self.scanned = 0
+        self.left = 0
+        self.chunks: ChunkedReader | None = None
+        self.chunk_out = False
+        self.body_done = True
+        self.broken = False
+
+    @property
+    def blocked(self) -> bool:
+        return bool(self.conn.out)
+
+    @property
+    def gone(self) -> bool:
+        """The connection failed or was closed under us (a half-close is not that)."""
+        return bool(self.conn.error) or self.conn.fd < 0
+
+    def flush(self) -> bool:
+        return self.conn.flush()
+
+    def put(self, data: Any) -> None:
+        self.conn.put(data)
+
+    def reset(self) -> None:
+        """Ends the connection without ceremony."""
+        self.conn.close()
+
+    def expect_body(self, length: int | None, chunked: bool, until_close: bool = False) -> None:
+        """Sets up the incoming body that follows a head."""
+        self.broken = False
+        if chunked:
+            self.chunks = ChunkedReader()
+            self.body_done = False
+        elif length:
+            self.left = length
+            self.body_done = False
+        elif until_close and length is None:
+            self.left = UNTIL_CLOSE
+            self.body_done = False
+        else:
+            self.body_done = True
+
+    def read_body(self) -> bytes | None:
+        """Payload that is there (one read of the socket at most), b"" at the end of the body, None for not yet."""
+        if self.body_done:
+            return b""
+        data = self.buffer
+        if data:
+            self.buffer = b""
+        else:
+            conn = self.conn
+            if not conn.readable:
+                return self._cut() if conn.eof else None
+            got = conn.read(BULK_SIZE)
+            if not got:
+                return None if got is None else self._cut()
+            data = got
+        if self.chunks is not None:
+            return self._dechunk(data)
+        left = self.left
+        if left == UNTIL_CLOSE:
+            return data
+        size = len(data)
+        if size >= left:
+            self.left = 0
+            self.body_done = True
+            if size > left:
+                self.buffer = data[left:]
+                return data[:left]
+            return data
+        self.left = left - size
+        return data
+
+    def _dechunk(self, data: bytes) -> bytes | None:
+        chunks = self.chunks
+        assert chunks is not None
+        payload = chunks.feed(data)
+        if chunks.error:
+            self.broken = True
+            self.body_done = True
+            return b""
+        if chunks.done:
+            self.buffer = chunks.rest
+            self.body_done = True
+        return payload or (b"" if self.body_done else None)
+
+    def _cut(self) -> bytes:
+        """The connection ended inside a body: the end of one that is delimited by it, else a truncation."""
+        self.body_done = True
+        if self.left != UNTIL_CLOSE or self.chunks is not None or self.conn.error:
+            self.broken = True
+        return b""
+
+    def put_body(self, data: bytes) -> None:
+        if self.chunk_out:
+            data = b"%x\r\n%b\r\n" % (len(data), data)
+        self.conn.put(data)
+
+    def end_body(self, trailers: bytes = b"") -> None:
+        """Ends the outgoing body; `trailers` are complete lines for a chunked one."""
+        if self.chunk_out:
+            self.chunk_out = False
+            self.conn.put(b"0\r\n%b\r\n" % trailers)
+
+    def _more(self) -> bool:
+        """Reads once into the buffer; False when nothing new came."""
+        conn = self.conn
+        if not conn.readable:
+            return False
+        data = conn.read(READ_SIZE)
+        if not data:
+            return False
+        self.buffer = self.buffer + data if self.buffer else data
+        return True
+
+
+class H1Front(H1Side):
+    """The client's HTTP/1 connection. Lives from accept (or the end of the TLS handshake) until it is closed."""
+
+    __slots__ = ("started",)
+
+    def __init__(self, conn: Transport, codec: Codec, limits: Limits) -> None:
+        super().__init__(conn, codec, limits)
+        self.started = False  # part of a head is in the buffer
+
+    def next_head(self) -> Any:
+        """Request, Refusal, CLOSED, or None for not yet."""
+        conn = self.conn
+        data = self.buffer
+        if not data or self.scanned:
+            if not conn.readable:
+                return CLOSED if conn.eof else None
+            got = conn.read(READ_SIZE)
+            if not got:
+                return CLOSED if conn.eof else None
+            data = data + got if data else got
+        if data[:1] in b"\r\n":
+            data = data.lstrip(b"\r\n")
+            if not data:
+                self.buffer = b""
+                return None
+        end = self.codec.find_end(data, self.scanned)
+        if end < 0:
+            self.buffer = data
+            self.scanned = len(data)
+            self.started = True
+            return self.codec.refuse_early(data, self.limits)
+        request = self.codec.parse_request(data, end, self.limits)
+        self.scanned = 0
+        self.started = False
+        self.buffer = data[end:] if end < len(data) else b""
+        if request.__class__ is Refusal:
+            self.buffer = data
+            return request
+        if request.chunked or request.length:  # type: ignore[union-attr]
+            self.expect_body(request.length, request.chunked)  # type: ignore[union-attr]
+        else:
+            self.body_done = True
+            self.broken = False
+        return request
+
+    def begin(self, response: Response, request: Request | None, keep: bool) -> bytes:
+        """Head of a response in wire form; what follows through put_body is framed as the head says."""
+        head, self.chunk_out = response_head(response, request, keep)
+        return head
+
+    def finish(self) -> bool:
+        """True when another request may follow on this connection."""
+        self.chunks = None
+        return self.body_done and not self.broken and not self.conn.error
+
+
+class H1Back(H1Side):
+    """A connection to a server. Lives from connect until it is closed; idle ones wait in their server's pool."""
+
+    __slots__ = ("answered", "heads", "idle_since", "method", "private", "server")
+
+    def __init__(self, conn: Transport, codec: Codec, limits: Limits, server: Any) -> None:
+        super().__init__(conn, codec, limits)
+        self.server = server
+        self.heads = 0  # requests sent
+        self.answered = False  # bytes of the current response have arrived
+        self.method = b""
+        self.idle_since = 0.0
+        self.private = False  # never shared between clients (NTLM, ...)
+
+    def begin(self, request: Request, keep: bool) -> bytes:
+        """Head of a request in wire form."""
+        self.heads += 1
+        self.answered = False
+        self.method = request.method
+        head, self.chunk_out = request_head(request, keep)
+        return head
+
+    def next_head(self) -> Any:
+        """Response (interim ones too), Refusal, CLOSED, or None for not yet."""
+        conn = self.conn
+        data = self.buffer
+        if not data or self.scanned:
+            if not conn.readable:
+                return CLOSED if conn.eof else None
+            got = conn.read(READ_SIZE)
+            if not got:
+                return CLOSED if conn.eof else None
+            data = data + got if data else got
+            self.answered = True
+        end = self.codec.find_end(data, self.scanned)
+        if end < 0:
+            self.buffer = data
+            self.scanned = len(data)
+            return self.codec.refuse_early_response(data, self.limits)
+        response = self.codec.parse_response(data, end, self.method, self.limits)
+        self.scanned = 0
+        self.buffer = data[end:] if end < len(data) else b""
+        if response.__class__ is Refusal:
+            return response
+        if response.bodyless or response.length == 0:  # type: ignore[union-attr]
+            self.body_done = True
+            self.broken = False
+        else:
+            self.expect_body(response.length, response.chunked, True)  # type: ignore[union-attr]
+        return response
+
+    def finish(self) -> bool:
+        """True when the connection can carry another request."""
+        self.chunks = None
+        return self.body_done and not self.broken and not self.conn.eof and not self.buffer and not self.conn.ending
+
+    def on_events(self, mask: int) -> None:
+        """An event while it is idle in the pool: the server closed it or spoke out of turn."""
+        idle = self.server.idle
+        if self in idle:
+            idle.remove(self)
+        self.conn.close()

@@ -1,0 +1,223 @@
+"""The compiled configuration, and the named steps from text to a serving process.
+
+    parse -> resolve -> compile -> check -> bind -> start
+
+`Program` is what every room asks for objects by name while it compiles (`program.backend("b")`), and what the runtime
+socket reads. Each step reports into `config.report`; a step is not entered when an earlier one has raised an alert.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Any, Final
+
+from pylb.balance.algorithm import Algorithm
+from pylb.clock import clock
+from pylb.config.model import Configuration, ProxyConfig, Record
+from pylb.engine.poller import Poller
+from pylb.errors import ConfigError, Report
+from pylb.http import codec, forwarded
+from pylb.http.semantics import Limits
+from pylb.listener.bind import Listener, compile_binds
+from pylb.log import logger
+from pylb.records.proxy import Backend, Frontend, Proxy
+from pylb.records.stream import Stream
+from pylb.rules import captures, replies, ruleset, switching
+from pylb.server import server as servers
+from pylb.server.assign import Assignment
+from pylb.server.server import Server
+from pylb.stream.waits import Waits
+from pylb.stream.worker import Worker
+
+DEFAULT_MAXCONN: Final = 2000
+BUFFER_SIZE: Final = 16384
+MAX_REWRITE: Final = 1024
+MAX_HEADERS: Final = 101
+
+
+class Program:
+    """A configuration made to run. One per load; the worker and its sessions hang from it."""
+
+    def __init__(self, config: Configuration) -> None:
+        self.config = config
+        self.report: Report = config.report
+        self.globals: Record = config.globals
+        self.clock = clock
+        self.waits = Waits
+        self.frontends: list[Frontend] = []
+        self.backends: dict[str, Backend] = {}
+        self.listeners: list[Listener] = []
+        self.references: dict[str, Any] = {}  # maps and ACL files by path
+        self.log_targets: dict[Any, Any] = {}
+        self.variables: dict[str, Any] = {}  # scope proc
+        self.maxconn = int(config.globals.get("maxconn", DEFAULT_MAXCONN))
+        self.buffer_size = int(config.globals.get("tune.bufsize", BUFFER_SIZE))
+        self.worker: Worker | None = None
+        self.process: Any = None  # background.runtime.process_facts
+
+    # -- what rooms ask for by name
+
+    def frontend(self, name: str) -> Frontend | None:
+        return next((front for front in self.frontends if front.name == name), None)
+
+    def backend(self, name: str) -> Backend | None:
+        return self.backends.get(name)
+
+    def server(self, backend: str | Backend, name: str) -> Server | None:
+        found = self.backends.get(backend) if isinstance(backend, str) else backend
+        return found.by_name.get(name) if found is not None else None
+
+    def userlist(self, name: str) -> Record | None:
+        return self.config.section("userlist", name)
+
+    def wake(self, stream: Stream) -> None:
+        assert self.worker is not None
+        self.worker.poller.wake(stream.run)
+
+    @property
+    def sessions(self) -> list[Any]:
+        """Every live Session of this worker."""
+        return [] if self.worker is None else [run.subject for run in self.worker.sessions]
+
+    @property
+    def servers(self) -> list[Server]:
+        return [server for backend in self.backends.values() for server in backend.servers]
+
+    # -- compile
+
+    def compile(self) -> None:
+        """Builds every run-time object. Problems are reported, nothing is raised."""
+        for config in self.config.proxies:
+            number = int(config.get("id", config.number))
+            if config.is_back:
+                self.backends.setdefault(config.name, Backend(config.name, number, config))
+            if config.is_front:
+                self.frontends.append(Frontend(config.name, number, config))
+        for frontend in self.frontends:
+            self._attempt(frontend.config, lambda front=frontend: self._bind(front))
+        for backend in self.backends.values():
+            self._attempt(backend.config, lambda back=backend: self._servers(back))
+        for backend in self.backends.values():
+            self._attempt(backend.config, lambda back=backend: self._backend(back))
+        for frontend in self.frontends:
+            self._attempt(frontend.config, lambda front=frontend: self._frontend(front))
+
+    def _attempt(self, config: ProxyConfig, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except ConfigError as error:
+            self.report.error(error, config.span)
+
+    def _bind(self, frontend: Frontend) -> None:
+        frontend.listeners = compile_binds(frontend.config, frontend, self.report)
+        self.listeners += frontend.listeners
+
+    def _common(self, proxy: Proxy) -> None:
+        """What both sides of a proxy have."""
+        config = proxy.config
+        proxy.http = config.http
+        proxy.disabled = bool(config.get("disabled", False))
+        proxy.options = frozenset(
+            name.removeprefix("option ") for name, on in config.values.items() if name.startswith("option ") and on
+        )
+        proxy.replies = replies.compile(config, self)
+        rules = config.rules
+        proxy.http_request = ruleset.compile(rules.get("http-request", []), self)
+        proxy.http_response = ruleset.compile(rules.get("http-response", []), self)
+        proxy.http_after_response = ruleset.compile(rules.get("http-after-response", []), self)
+        proxy.tcp_content = ruleset.compile(rules.get("tcp-request content", []), self)
+        proxy.tcp_response = ruleset.compile(rules.get("tcp-response content", []), self)
+        delay = config.get("tcp-request inspect-delay")
+        proxy.inspect_delay = delay / 1000 if delay else None
+
+    def _frontend(self, frontend: Frontend) -> None:
+        self._common(frontend)
+        config: ProxyConfig = frontend.config
+        frontend.maxconn = int(config.get("maxconn", 0))
+        frontend.rate_limit = int(config.get("rate-limit sessions", 0))
+        frontend.timeout_client = config.timeout("client")
+        frontend.timeout_client_fin = config.timeout("client-fin")
+        frontend.timeout_request = config.timeout("http-request")
+        frontend.timeout_keep_alive = config.timeout("http-keep-alive")
+        frontend.timeout_tarpit = config.timeout("tarpit") or config.timeout("connect")
+        frontend.tcp_connection = ruleset.compile(config.rules.get("tcp-request connection", []), self)
+        frontend.tcp_session = ruleset.compile(config.rules.get("tcp-request session", []), self)
+        if config.kind == "listen":
+            frontend.default_backend = self.backends.get(config.name)
+        frontend.switching = switching.compile(config, self)
+        frontend.forwarded = forwarded.compile(config, None)
+        frontend.capture_request, frontend.capture_response = captures.compile(config, self)
+        frontend.log = logger.build(config, self)
+
+    def _servers(self, backend: Backend) -> None:
+        config: ProxyConfig = backend.config
+        for number, line in enumerate(config.servers):
+            server = servers.build(line, backend, number)
+            backend.servers.append(server)
+            backend.by_name[server.name] = server
+
+    def _backend(self, backend: Backend) -> None:
+        self._common(backend)
+        config: ProxyConfig = backend.config
+        backend.timeout_connect = config.timeout("connect")
+        backend.timeout_server = config.timeout("server")
+        backend.timeout_server_or_never = backend.timeout_server or math.inf
+        backend.timeout_server_fin = config.timeout("server-fin")
+        backend.timeout_queue = config.timeout("queue")
+        backend.timeout_tunnel = config.timeout("tunnel")
+        backend.timeout_check = config.timeout("check")
+        backend.retries = int(config.get("retries", 3))
+        backend.fullconn = int(config.get("fullconn", 0))
+        backend.redispatch = int(config.get("option redispatch", 0) or 0)
+        backend.reuse = str(config.get("http-reuse", "safe"))
+        backend.keep_alive = not (config.option("http-server-close") or config.option("httpclose"))
+        build: Callable[[Any], Algorithm] = config.get("balance")
+        backend.algorithm = build(backend)
+        Assignment(backend, self.wake)
+
+    # -- run
+
+    def limits(self) -> Limits:
+        tune = self.globals.get
+        return Limits(
+            self.buffer_size, int(tune("tune.maxrewrite", MAX_REWRITE)), int(tune("tune.http.maxhdr", MAX_HEADERS))
+        )
+
+    def make_worker(self, poller: Poller | None = None) -> Worker:
+        """The worker that will carry traffic; before privileges drop, because it opens the epoll descriptor."""
+        worker = Worker(
+            poller if poller is not None else Poller(),
+            codec.current(),
+            self.limits(),
+            maxconn=self.maxconn,
+            buffer_size=self.buffer_size,
+        )
+        worker.after_response = self._after_response()
+        self.worker = worker
+        return worker
+
+    def _after_response(self) -> Callable[[Stream, Any], None] | None:
+        """http-after-response rules run for every response, local ones too; None when there are none anywhere."""
+        proxies: list[Proxy] = [*self.frontends, *self.backends.values()]
+        if not any(proxy.http_after_response is not None for proxy in proxies):
+            return None
+
+        def after(stream: Stream, response: Any) -> None:
+            backend, frontend = stream.backend, stream.frontend
+            if backend is not None and backend.http_after_response is not None:
+                backend.http_after_response.run(stream)
+            same = backend is not None and backend.config is frontend.config
+            if frontend.http_after_response is not None and not same:
+                frontend.http_after_response.run(stream)
+
+        return after
+
+    async def start(self) -> None:
+        """Begins to serve on the running event loop."""
+        assert self.worker is not None
+        loop = asyncio.get_running_loop()
+        self.worker.attach(loop)
+        open_listeners = [listener for listener in self.listeners if listener.sock is not None]
+        self.worker.listen(open_listeners, self.servers)

@@ -1,0 +1,135 @@
+"""Answers that no server gave: refusals, denials, redirects, error pages; and goodbyes that arrive.
+
+Law 8: after an early final answer the connection is half-closed and the client drained, bounded in bytes and time,
+because closing a socket with unread input sends a reset that eats the answer.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from pylb.clock import clock
+from pylb.engine.step import KILLED, READY, STOPPING, TIMEOUT, Coroutine, Runner
+from pylb.http.message import Refusal, Response
+from pylb.mux.base import CLOSED
+from pylb.records.session import Session
+from pylb.records.stream import Stream
+from pylb.stream import ending
+from pylb.stream.ending import finish, mark
+
+if TYPE_CHECKING:
+    from pylb.stream.worker import Worker
+
+LINGER_BYTES: Final = 1 << 20
+LINGER_SECONDS: Final = 2.0
+
+
+def answer(run: Runner, stream: Stream, worker: Worker, response: Response) -> Coroutine:
+    """Sends a response made here. `stream.keep` falls when the rest of the request stands in the way."""
+    front = stream.front
+    stream.status = response.status
+    stream.response = response
+    if worker.after_response is not None:
+        worker.after_response(stream, response)
+    if not front.body_done or worker.stopping:
+        stream.keep = False
+    head = front.begin(response, stream.request, stream)
+    if stream.request is not None and stream.request.method == b"HEAD":
+        data = head
+    else:
+        data = head + response.body
+    front.put(data)
+    front.chunk_out = False
+    stream.bytes_out += len(data)
+    if front.blocked:
+        from pylb.stream.bodies import flushed
+
+        yield from flushed(run, stream, worker)
+
+
+def fail(run: Runner, stream: Stream, worker: Worker, status: int, cause: bytes, state: bytes) -> Coroutine:
+    """Ends a stream with an error page: the backend's, else the frontend's. In TCP mode there is nothing to say."""
+    mark(stream, cause, state)
+    if not stream.frontend.http:
+        return
+    proxy = stream.backend if stream.backend is not None else stream.frontend
+    yield from answer(run, stream, worker, proxy.replies[status].render(stream))
+
+
+def no_request(run: Runner, front: Any, session: Session, worker: Worker, what: Any) -> Coroutine:
+    """The head never came: the client left, was too slow, sent garbage, or the process stops.
+
+    `what` is a Refusal, CLOSED, or the reason of a wake-up (TIMEOUT, KILLED, STOPPING). Idle keep-alive connections
+    end silently; a first request that never comes is logged unless `option dontlognull` says otherwise.
+    """
+    frontend = session.frontend
+    if what == STOPPING or what == KILLED:
+        return
+    idle = not front.started and not front.buffer
+    if idle and (session.streams or what is not CLOSED and what != TIMEOUT):
+        return
+    now = clock.now
+    stream = Stream(session, session.accept_time if not session.streams else now, session.accept_wall)
+    stream.front = front
+    stream.keep = False
+    session.streams += 1
+    counters = frontend.counters
+    status = 400
+    silent = False
+    if what is CLOSED:
+        mark(stream, ending.CLIENT, ending.REQUEST)
+        silent = idle or bool(front.conn.error)
+    elif what == TIMEOUT:
+        status = 408
+        mark(stream, ending.CLIENT_TIMEOUT, ending.REQUEST)
+    else:
+        assert isinstance(what, Refusal)
+        status = what.status
+        mark(stream, ending.PROXY, ending.REQUEST)
+        worker.capture_error(session, front, what)
+    if idle and ("http-ignore-probes" in frontend.options):
+        return
+    if idle and "dontlognull" in frontend.options and what is CLOSED:
+        return
+    counters.req_total += 1
+    counters.failed_req += 1
+    stream.null = idle
+    if silent or not status:
+        stream.status = status
+    else:
+        reply = frontend.replies.get(status) or frontend.replies[400]
+        yield from answer(run, stream, worker, reply.render(stream))
+        finish(stream)
+        yield from linger(run, front, worker)
+        return
+    finish(stream)
+
+
+def linger(run: Runner, front: Any, worker: Worker) -> Coroutine:
+    """Half-closes, then reads and forgets what the client still sends, so that no reset overtakes the answer."""
+    conn = front.conn
+    if conn.error or conn.eof or conn.closed:
+        return
+    conn.shutdown_write()
+    limit = clock.now + LINGER_SECONDS
+    left = LINGER_BYTES
+    while left > 0 and not conn.eof:
+        if conn.readable:
+            data = conn.read(65536)
+            if data:
+                left -= len(data)
+                if conn.readable:
+                    worker.poller.wake(run)
+                    yield
+            continue
+        if limit < run.armed:
+            worker.poller.timers.arm(run, limit)
+        reason = yield
+        if reason != READY and (reason != TIMEOUT or clock.now >= limit):
+            return
+
+
+def seconds(value: float | None) -> float:
+    """A timeout as a number that can be added: infinity where there is none."""
+    return math.inf if value is None else value

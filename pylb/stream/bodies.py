@@ -1,0 +1,299 @@
+"""Everything that moves between two endpoints once a request is on its way: bodies, interim responses, tunnels.
+
+Each side holds at most one buffer of pending output; nothing is read while the other side is blocked.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from pylb.clock import clock
+from pylb.engine.step import KILLED, READY, STOPPING, TIMEOUT, Coroutine, Runner
+from pylb.http.message import Refusal, Response
+from pylb.mux.base import CLOSED
+from pylb.records.stream import Stream
+from pylb.server.assign import release
+from pylb.stream import ending
+from pylb.stream.answering import fail
+from pylb.stream.ending import mark
+from pylb.stream.pipe import pipe
+from pylb.stream.reaching import reach_again
+
+if TYPE_CHECKING:
+    from pylb.stream.worker import Worker
+
+IDEMPOTENT: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"))
+
+
+def flushed(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
+    """Waits until the client has taken what is pending, at most `timeout client` without progress."""
+    front = stream.front
+    timeout = stream.frontend.timeout_client or math.inf
+    limit = clock.now + timeout
+    pending = len(front.conn.out)
+    while front.blocked:
+        if limit < run.armed:
+            worker.poller.timers.arm(run, limit)
+        reason = yield
+        left = len(front.conn.out)
+        if left < pending:
+            pending = left
+            limit = clock.now + timeout
+        elif reason == KILLED or (reason == TIMEOUT and clock.now >= limit):
+            mark(stream, ending.KILLED if reason == KILLED else ending.CLIENT_TIMEOUT, ending.DATA)
+            stream.keep = False
+            front.conn.fail(0)
+    if front.conn.error:
+        mark(stream, ending.CLIENT, ending.DATA)
+        stream.frontend.counters.cli_aborts += 1
+        stream.keep = False
+
+
+def _upload(stream: Stream) -> bool:
+    """Moves one piece of the request's body. False when the client broke it off."""
+    front = stream.front
+    back = stream.back
+    data = front.read_body()
+    if data:
+        back.put_body(data)
+        stream.bytes_in += len(data)
+    if front.body_done:
+        if front.broken:
+            return False
+        back.end_body(front.trailers())
+    return True
+
+
+def until_response(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
+    """Sends the request's body until a response head arrives, be it early. Returns as `back.next_head()` does, or a
+    reason of `interrupted`."""
+    front = stream.front
+    back = stream.back
+    timeout_client = stream.frontend.timeout_client or math.inf
+    timeout_server = stream.backend.timeout_server_or_never
+    while True:
+        blocked = back.blocked
+        if not front.body_done and not blocked:
+            if not _upload(stream):
+                return _Lost(ending.CLIENT if front.conn.eof else ending.PROXY, ending.DATA, 400)
+            blocked = back.blocked
+        response = back.next_head()
+        if response is not None:
+            return response
+        if back.conn.readable or (not front.body_done and not blocked and (front.conn.readable or front.buffer)):
+            worker.poller.wake(run)
+        uploading = not front.body_done and not blocked
+        limit = clock.now + (timeout_client if uploading else timeout_server)
+        if limit < run.armed:
+            worker.poller.timers.arm(run, limit)
+        reason = yield
+        if reason == KILLED:
+            return _Lost(ending.KILLED, ending.HEADERS, 503)
+        if reason == TIMEOUT and clock.now >= limit:
+            if uploading:
+                return _Lost(ending.CLIENT_TIMEOUT, ending.DATA, 408)
+            return _Lost(ending.SERVER_TIMEOUT, ending.HEADERS, 504)
+
+
+class _Lost:
+    """Why no response will come: termination state and the status to answer (0: none)."""
+
+    __slots__ = ("cause", "state", "status")
+
+    def __init__(self, cause: bytes, state: bytes, status: int) -> None:
+        self.cause = cause
+        self.state = state
+        self.status = status
+
+
+def interrupted(run: Runner, stream: Stream, worker: Worker, reason: int, limit: float) -> Coroutine:
+    """The wait for a response head goes on under other circumstances: the client is leaving, time is up, or a kill."""
+    front = stream.front
+    back = stream.back
+    conn = front.conn
+    while True:
+        if reason == KILLED:
+            return _Lost(ending.KILLED, ending.HEADERS, 503)
+        response = back.next_head()
+        if response is not None:
+            return response
+        if reason == TIMEOUT and clock.now >= limit:
+            return _Lost(ending.SERVER_TIMEOUT, ending.HEADERS, 504)
+        if conn.ending and worker.client_left(stream):
+            stream.frontend.counters.cli_aborts += 1
+            stream.backend.counters.cli_aborts += 1
+            return _Lost(ending.CLIENT, ending.HEADERS, 400)
+        if back.conn.readable:
+            worker.poller.wake(run)
+        if limit < run.armed:
+            worker.poller.timers.arm(run, limit)
+        reason = yield
+
+
+def unusual(run: Runner, stream: Stream, worker: Worker, response: Any) -> Coroutine:
+    """What is not a final response: interim ones are passed on, a lost connection is retried where that is safe, and
+    everything else is answered here. Returns the final Response or None when the exchange is over."""
+    while True:
+        if response.__class__ is Response:
+            if response.status >= 200 or response.upgrade:
+                return response
+            _interim(stream, worker, response)
+            response = yield from until_response(run, stream, worker)
+            continue
+        back = stream.back
+        server = stream.server
+        backend = stream.backend
+        if response is CLOSED:
+            connect_failed = not stream.server_connected
+            again = connect_failed or (
+                stream.reused
+                and not back.answered
+                and stream.front.body_done
+                and not stream.request.has_body
+                and stream.request.method in IDEMPOTENT
+            )
+            if again:
+                fresh = yield from reach_again(run, stream, worker, back)
+                if fresh is None:
+                    return None
+                stream.back = fresh
+                response = yield from until_response(run, stream, worker)
+                continue
+        back.reset()
+        stream.back = None
+        stream.keep = stream.keep and stream.front.body_done
+        if response is CLOSED:
+            server.counters.failed_resp += 1
+            backend.counters.failed_resp += 1
+            server.counters.srv_aborts += 1
+            backend.counters.srv_aborts += 1
+            lost = _Lost(ending.SERVER, ending.HEADERS, 502)
+        elif isinstance(response, Refusal):
+            server.counters.failed_resp += 1
+            backend.counters.failed_resp += 1
+            worker.capture_error(stream.session, back, response, stream)
+            lost = _Lost(ending.PROXY, ending.HEADERS, 502)
+        else:
+            lost = response
+            if lost.cause == ending.SERVER_TIMEOUT:
+                server.counters.failed_resp += 1
+                backend.counters.failed_resp += 1
+        release(stream)
+        if lost.cause in (ending.CLIENT, ending.CLIENT_TIMEOUT, ending.KILLED):
+            stream.keep = False
+        yield from fail(run, stream, worker, lost.status, lost.cause, lost.state)
+        return None
+
+
+def _interim(stream: Stream, worker: Worker, response: Response) -> None:
+    """Passes a 1xx on to clients that know them (HTTP/1.1)."""
+    request = stream.request
+    assert request is not None
+    if request.version >= 11:
+        head = stream.front.begin(response, request, stream)
+        stream.front.put(head)
+        stream.bytes_out += len(head)
+
+
+def transfer(run: Runner, stream: Stream, worker: Worker, head: bytes, data: bytes | None) -> Coroutine:
+    """The response's body to the client, and what is left of the request's body to the server.
+
+    `head` and the first `data` have not been sent yet; they leave together.
+    """
+    front = stream.front
+    back = stream.back
+    response = stream.response
+    assert response is not None
+    stream.bytes_out += len(head)
+    if response.upgrade:
+        front.put(head)
+        yield from tunnel(run, stream, worker)
+        return
+    if data:
+        stream.bytes_out += len(data)
+        front.put(head + (b"%x\r\n%b\r\n" % (len(data), data) if front.chunk_out else data))
+        if back.body_done and not back.broken:
+            front.end_body(back.trailers())
+    else:
+        front.put(head)
+    timeout_client = stream.frontend.timeout_client or math.inf
+    timeout_server = stream.backend.timeout_server_or_never
+    uploading = not front.body_done
+    poller = worker.poller
+    conn = front.conn
+    ended = back.body_done
+    while True:
+        if uploading and not back.blocked:
+            if back.gone or not _upload(stream):
+                uploading = False
+            elif front.body_done:
+                uploading = False
+        if not ended and not conn.out:
+            data = back.read_body()
+            if data:
+                stream.bytes_out += len(data)
+                front.put_body(data)
+            if back.body_done:
+                ended = True
+                if not back.broken:
+                    front.end_body(back.trailers())
+        if conn.error:
+            mark(stream, ending.CLIENT, ending.DATA)
+            stream.frontend.counters.cli_aborts += 1
+            stream.backend.counters.cli_aborts += 1
+            stream.server.counters.cli_aborts += 1
+            break
+        if ended:
+            if back.broken:
+                mark(stream, ending.SERVER, ending.DATA)
+                stream.backend.counters.srv_aborts += 1
+                stream.server.counters.srv_aborts += 1
+            break
+        blocked = bool(conn.out)
+        if not blocked and (back.conn.readable or back.buffer):
+            poller.wake(run)
+        elif uploading and not back.blocked and (conn.readable or front.buffer):
+            poller.wake(run)
+        limit = clock.now + (timeout_client if blocked else timeout_server)
+        if limit < run.armed:
+            poller.timers.arm(run, limit)
+        reason = yield
+        if reason == READY or reason == STOPPING:
+            continue
+        if reason == KILLED:
+            mark(stream, ending.KILLED, ending.DATA)
+            break
+        if clock.now >= limit:
+            mark(stream, ending.CLIENT_TIMEOUT if blocked else ending.SERVER_TIMEOUT, ending.DATA)
+            break
+    if stream.end_state != b"-":
+        stream.keep = False
+        if not front.blocked:
+            # A truncated body must not look complete: the client sees the connection end.
+            front.truncate()
+
+
+def tunnel(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
+    """After 101 or CONNECT: bytes both ways until both sides are done."""
+    front = stream.front
+    back = stream.back
+    stream.keep = False
+    backend = stream.backend
+    idle = backend.timeout_tunnel
+    early = front.buffer, back.buffer
+    front.buffer = back.buffer = b""
+    yield from pipe(
+        run,
+        stream,
+        worker,
+        front.conn,
+        back.conn,
+        idle or stream.frontend.timeout_client or math.inf,
+        idle or backend.timeout_server_or_never,
+        early,
+    )
+    front.body_done = True
+    back.reset()
+    stream.back = None
+    release(stream)

@@ -1,0 +1,181 @@
+"""What becomes of a ruleset's verdict: waits are waited for and the rules resumed, everything else is carried out."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from pylb.clock import clock
+from pylb.engine.step import KILLED, READY, STOPPING, TIMEOUT, Coroutine, Runner
+from pylb.records.stream import Stream
+from pylb.rules.verdicts import Outcome, Verdict
+from pylb.server.assign import release
+from pylb.stream import ending
+from pylb.stream.answering import answer, fail
+from pylb.stream.ending import mark
+from pylb.stream.waits import Body
+
+if TYPE_CHECKING:
+    from pylb.stream.worker import Worker
+
+TARPIT_DEFAULT = 10.0  # seconds, where neither `timeout tarpit` nor `timeout connect` is set
+
+
+def decide(run: Runner, stream: Stream, worker: Worker, proxy: Any, rules: Any, verdict: Verdict | None) -> Coroutine:
+    """Request rules have spoken. True: go on with the request; False: it has been answered or dropped."""
+    while verdict is not None and verdict.kind is Outcome.WAIT:
+        if not (yield from _wait(run, stream, worker, verdict, proxy)):
+            return False
+        verdict = rules.run(stream, verdict.at)
+    stream.final = False
+    if verdict is None or verdict.kind is Outcome.STOP:
+        return True
+    counters = proxy.counters
+    stream.rule = verdict.rule
+    kind = verdict.kind
+    if kind is Outcome.DENY:
+        counters.denied_req += 1
+        reply = verdict.reply if verdict.reply is not None else proxy.replies[403]
+        mark(stream, ending.PROXY, ending.REQUEST)
+        yield from answer(run, stream, worker, reply.render(stream))
+    elif kind is Outcome.REPLY:
+        mark(stream, ending.LOCAL, ending.REQUEST)
+        yield from answer(run, stream, worker, verdict.reply.render(stream))
+    elif kind is Outcome.TARPIT:
+        yield from _tarpit(run, stream, worker, proxy, verdict)
+    elif kind is Outcome.SERVICE:
+        mark(stream, ending.LOCAL, ending.REQUEST)
+        yield from verdict.service(run, stream, worker)
+    elif kind in (Outcome.CLOSE, Outcome.DROP):
+        counters.denied_req += 1
+        mark(stream, ending.PROXY, ending.REQUEST)
+        stream.keep = False
+        stream.status = -1
+        if kind is Outcome.DROP:
+            worker.drop_silently(stream.front.conn)
+        stream.front.reset()
+    elif kind is Outcome.ERROR:
+        counters.internal_errors += 1
+        stream.keep = False
+        yield from fail(run, stream, worker, 500, ending.INTERNAL, ending.REQUEST)
+    else:
+        raise AssertionError(f"verdict {kind} has no meaning for a request")
+    return False
+
+
+def decide_response(run: Runner, stream: Stream, worker: Worker, proxy: Any, verdict: Verdict | None) -> Coroutine:
+    """Response rules have spoken. True: pass the response on; False: another one was sent in its place."""
+    rules = proxy.http_response
+    while verdict is not None and verdict.kind is Outcome.WAIT:
+        if not (yield from _wait(run, stream, worker, verdict, proxy)):
+            return False
+        verdict = rules.run(stream, verdict.at)
+    stream.final = False
+    if verdict is None or verdict.kind is Outcome.STOP:
+        return True
+    counters = proxy.counters
+    stream.rule = verdict.rule
+    stream.back.reset()
+    stream.back = None
+    release(stream)
+    kind = verdict.kind
+    if kind is Outcome.REPLY:
+        mark(stream, ending.LOCAL, ending.HEADERS)
+        yield from answer(run, stream, worker, verdict.reply.render(stream))
+    elif kind is Outcome.DENY:
+        counters.denied_resp += 1
+        stream.backend.counters.failed_resp += 1
+        reply = verdict.reply if verdict.reply is not None else proxy.replies[502]
+        mark(stream, ending.PROXY, ending.HEADERS)
+        yield from answer(run, stream, worker, reply.render(stream))
+    elif kind is Outcome.DROP:
+        stream.keep = False
+        worker.drop_silently(stream.front.conn)
+        stream.front.reset()
+    else:
+        counters.internal_errors += 1
+        stream.keep = False
+        yield from fail(run, stream, worker, 500, ending.INTERNAL, ending.HEADERS)
+    return False
+
+
+def _wait(run: Runner, stream: Stream, worker: Worker, verdict: Verdict, proxy: Any) -> Coroutine:
+    """Waits for what the verdict asks. True: run the rules again; False: the stream ended meanwhile."""
+    poller = worker.poller
+    wait = verdict.wait
+    if wait is None:
+        # Conditions on data that cannot come any more in HTTP mode: the head is complete.
+        stream.final = True
+        return True
+    wait.begin(run, poller)
+    front = stream.front
+    try:
+        while not wait.over(clock.now):
+            if isinstance(wait, Body) and _buffer_body(stream, worker, wait):
+                return True
+            if front.conn.readable and isinstance(wait, Body):
+                poller.wake(run)
+            if wait.deadline < run.armed:
+                poller.timers.arm(run, wait.deadline)
+            reason = yield
+            if reason == KILLED or (front.conn.error and not isinstance(wait, Body)):
+                mark(stream, ending.KILLED if reason == KILLED else ending.CLIENT, ending.REQUEST)
+                stream.keep = False
+                return False
+        if isinstance(wait, Body):
+            yield from _slow_body(run, stream, worker)
+            return False
+        return True
+    finally:
+        wait.cancel()
+
+
+def _buffer_body(stream: Stream, worker: Worker, wait: Body) -> bool:
+    """Takes what is there of the body into `request.body`. True when enough of it has come (or no more fits)."""
+    front = stream.front
+    request = stream.request
+    assert request is not None
+    if front.body_done and request.complete:
+        return True
+    if request.expect and not request.body:
+        front.put(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.expect = False
+    room = worker.buffer_size
+    while not front.body_done and len(request.body) < room:
+        data = front.read_body()
+        if not data:
+            break
+        request.body += data
+    request.complete = front.body_done
+    enough = request.complete or len(request.body) >= room or (0 < wait.size <= len(request.body))
+    return enough or front.broken
+
+
+def _slow_body(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
+    stream.keep = False
+    yield from fail(run, stream, worker, 408, ending.CLIENT_TIMEOUT, ending.DATA)
+
+
+def _tarpit(run: Runner, stream: Stream, worker: Worker, proxy: Any, verdict: Verdict) -> Coroutine:
+    """Keeps the client waiting, then answers; a client that leaves early is let go."""
+    proxy.counters.denied_req += 1
+    stream.tarpit = True
+    mark(stream, ending.PROXY, ending.TARPIT)
+    timeout = stream.frontend.timeout_tarpit or TARPIT_DEFAULT
+    limit = clock.now + timeout
+    conn = stream.front.conn
+    while clock.now < limit and not conn.ending and not conn.error:
+        if limit < run.armed:
+            worker.poller.timers.arm(run, limit)
+        reason = yield
+        if reason in (KILLED, STOPPING):
+            break
+        if reason not in (READY, TIMEOUT):
+            break
+    stream.keep = False
+    reply = verdict.reply if verdict.reply is not None else proxy.replies[500]
+    yield from answer(run, stream, worker, reply.render(stream))
+
+
+def never(value: float | None) -> float:
+    return math.inf if value is None else value

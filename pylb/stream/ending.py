@@ -1,0 +1,65 @@
+"""How streams end: HAProxy's termination states, in one place.
+
+The first character says who or what ended the stream, the second in which state it was (manual 8.5). An ending is
+written once: the first cause wins. `finish` counts and logs; nothing else does.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pylb.clock import clock
+from pylb.records.stream import Stream
+
+# First character.
+CLIENT: Final = b"C"
+SERVER: Final = b"S"
+PROXY: Final = b"P"
+LOCAL: Final = b"L"
+RESOURCES: Final = b"R"
+INTERNAL: Final = b"I"
+KILLED: Final = b"K"
+DOWN: Final = b"D"
+CLIENT_TIMEOUT: Final = b"c"
+SERVER_TIMEOUT: Final = b"s"
+
+# Second character.
+REQUEST: Final = b"R"
+QUEUE: Final = b"Q"
+CONNECT: Final = b"C"
+HEADERS: Final = b"H"
+DATA: Final = b"D"
+LAST: Final = b"L"
+TARPIT: Final = b"T"
+
+
+def mark(stream: Stream, cause: bytes, state: bytes) -> None:
+    """Notes why the stream ends; later causes do not overwrite it."""
+    if stream.end_state == b"-":
+        stream.end_state = cause
+        stream.end_cause = state
+
+
+def finish(stream: Stream) -> None:
+    """The exchange is over: writes the log line and adds to the totals that are counted per stream."""
+    stream.end = clock.now
+    frontend = stream.frontend
+    backend = stream.backend
+    server = stream.server
+    bytes_in = stream.bytes_in
+    bytes_out = stream.bytes_out
+    counters = frontend.counters
+    counters.bytes_in += bytes_in
+    counters.bytes_out += bytes_out
+    if backend is not None:
+        counters = backend.counters
+        counters.conn_cur -= 1
+        counters.bytes_in += bytes_in
+        counters.bytes_out += bytes_out
+        if server is not None:
+            counters = server.counters
+            counters.bytes_in += bytes_in
+            counters.bytes_out += bytes_out
+    log = frontend.log
+    if log is not None:
+        log.emit(stream)

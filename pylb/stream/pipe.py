@@ -1,0 +1,98 @@
+"""Bytes both ways between two transports: TCP mode, CONNECT and upgraded connections.
+
+Half-closes are passed on; a failure of one side ends the other. One read per side and turn, at most one pending buffer
+per direction. Timeouts are those of inactivity: whatever moves on one side is activity of both, because what one side
+sends the other one takes (HAProxy's default, without `option independent-streams`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pylb.clock import clock
+from pylb.engine.step import KILLED, READY, TIMEOUT, Coroutine, Runner
+from pylb.records.stream import Stream
+from pylb.stream import ending
+from pylb.stream.ending import mark
+
+if TYPE_CHECKING:
+    from pylb.stream.worker import Worker
+
+CHUNK: Final = 65536
+
+
+def pipe(
+    run: Runner,
+    stream: Stream,
+    worker: Worker,
+    front: Any,
+    back: Any,
+    timeout_front: float,
+    timeout_back: float,
+    early: tuple[bytes, bytes] = (b"", b""),
+) -> Coroutine:
+    """Moves bytes until both directions are closed, one side fails, or nothing moves for too long.
+
+    `early` are bytes already read from front and back. The termination state is marked on the stream.
+    """
+    wake = worker.poller.wake
+    arm = worker.poller.timers.arm
+    to_back, to_front = early
+    if to_back:
+        stream.bytes_in += len(to_back)
+        back.put(to_back)
+    if to_front:
+        stream.bytes_out += len(to_front)
+        front.put(to_front)
+    timeout = min(timeout_front, timeout_back)
+    half_front = half_back = False  # that side has sent its end and the other one was told
+    while True:
+        if front.readable and not back.out:
+            data = front.read(CHUNK)
+            if data:
+                stream.bytes_in += len(data)
+                back.put(data)
+                if front.readable and not back.out:
+                    wake(run)
+        if back.readable and not front.out:
+            data = back.read(CHUNK)
+            if data:
+                stream.bytes_out += len(data)
+                front.put(data)
+                if back.readable and not front.out:
+                    wake(run)
+        if front.eof or back.eof:
+            if front.error or back.error:
+                mark(stream, ending.CLIENT if front.error else ending.SERVER, ending.DATA)
+                return
+            if front.eof and not half_front and not back.out:
+                half_front = True
+                back.shutdown_write()
+                timeout_front = stream.frontend.timeout_client_fin or timeout_front
+                timeout_back = stream.backend.timeout_server_fin or timeout_back
+            if back.eof and not half_back and not front.out:
+                half_back = True
+                front.shutdown_write()
+                timeout_front = stream.frontend.timeout_client_fin or timeout_front
+                timeout_back = stream.backend.timeout_server_fin or timeout_back
+            if half_front and half_back:
+                return
+            timeout = min(timeout_front, timeout_back)
+        limit = clock.now + timeout
+        if limit < run.armed:
+            arm(run, limit)
+        while (reason := (yield)) != READY:
+            if reason == KILLED:
+                mark(stream, ending.KILLED, ending.DATA)
+                return
+            if reason == TIMEOUT:
+                if clock.now >= limit:
+                    mark(stream, _silent(front, timeout_front, timeout_back), ending.DATA)
+                    return
+                arm(run, limit)
+
+
+def _silent(front: Any, timeout_front: float, timeout_back: float) -> bytes:
+    """Who is to blame for the silence: the client when it does not take its data or its clock ran out first."""
+    late = front.out or timeout_front <= timeout_back
+    return ending.CLIENT_TIMEOUT if late else ending.SERVER_TIMEOUT

@@ -1,0 +1,212 @@
+"""From a chosen backend to a connection: queues, connects, retries and redispatches (manual 4.2, "retries")."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from pylb.clock import clock
+from pylb.engine.step import KILLED, READY, TIMEOUT, Coroutine, Runner
+from pylb.engine.transport import Transport
+from pylb.listener import proxy_protocol
+from pylb.mux.h1 import H1Back
+from pylb.records.stream import Stream
+from pylb.server import pool, waiting
+from pylb.server.assign import ASSIGNED, FULL, QUEUED, reassign, release
+from pylb.server.connection import open_transport, out_of_resources
+from pylb.stream import ending
+from pylb.stream.answering import fail
+from pylb.stream.ending import mark
+
+if TYPE_CHECKING:
+    from pylb.stream.worker import Worker
+
+TURN_AROUND: Final = 1.0  # seconds before the same server is tried again (manual, "retries")
+
+
+def reach(run: Runner, stream: Stream, worker: Worker, outcome: int) -> Coroutine:
+    """A connection that carries the request's head, or None when the stream was answered instead."""
+    while True:
+        if outcome == QUEUED:
+            outcome = yield from queued(run, stream, worker)
+            if outcome is None:
+                return None
+        if outcome != ASSIGNED:
+            stream.backend.counters.failed_conn += 1
+            if outcome == FULL:
+                yield from fail(run, stream, worker, 503, ending.SERVER_TIMEOUT, ending.QUEUE)
+            else:
+                yield from fail(run, stream, worker, 503, ending.SERVER, ending.CONNECT)
+            return None
+        backend = stream.backend
+        back = pool.take(stream.server, stream.session.streams == 1, backend.reuse, run, stream.front)
+        if back is not None:
+            stream.reused = True
+            stream.connect_start = stream.server_connected = clock.now
+            stream.server.counters.reuse_total += 1
+            send_head(stream, back)
+            return back
+        stream.connect_start = clock.now
+        transport = open_transport(stream.server, stream.session, worker.poller)
+        code = 0
+        if isinstance(transport, Transport):
+            transport.runner = run
+            back = H1Back(transport, worker.codec, worker.limits, stream.server)
+            send_head(stream, back)
+            if not transport.out and not transport.error:
+                connected(stream)
+                return back
+            code = yield from connecting(run, stream, worker, transport)
+            if code == 0:
+                return back
+            back.reset()
+        else:
+            code = transport
+        outcome = yield from failed(run, stream, worker, code)
+        if outcome is None:
+            return None
+
+
+def reach_again(run: Runner, stream: Stream, worker: Worker, lost: H1Back) -> Coroutine:
+    """The connection was lost before any answer: a new one, to the same server when it was a stale idle one."""
+    code = lost.conn.error
+    lost.reset()
+    stream.back = None
+    if stream.server_connected:
+        stream.reused = False
+        stream.server_connected = 0.0
+        pool.forget_stale(stream.server)
+        return (yield from reach(run, stream, worker, ASSIGNED))
+    outcome = yield from failed(run, stream, worker, code)
+    if outcome is None:
+        return None
+    return (yield from reach(run, stream, worker, outcome))
+
+
+def send_head(stream: Stream, back: H1Back) -> None:
+    server = stream.server
+    head = back.begin(stream.request, stream.backend.keep_alive)
+    stream.bytes_in += len(head)
+    body = stream.request.body
+    if body:
+        head += b"%x\r\n%b\r\n" % (len(body), body) if back.chunk_out else body
+        stream.bytes_in += len(body)
+        if stream.request.complete:
+            if back.chunk_out:
+                head += b"0\r\n\r\n"
+                back.chunk_out = False
+    if server.send_proxy and back.heads == 1:
+        head = proxy_protocol.build(stream, server) + head
+    back.conn.put(head)
+
+
+def connected(stream: Stream) -> None:
+    stream.server_connected = clock.now
+    stream.server.counters.connect_total += 1
+
+
+def connecting(run: Runner, stream: Stream, worker: Worker, transport: Transport) -> Coroutine:
+    """Waits for a connect: 0, or the errno of its failure (ETIMEDOUT after `timeout connect`, ECANCELED when the stream
+    is killed)."""
+    limit = stream.connect_start + (stream.backend.timeout_connect or math.inf)
+    transport.watch_output()
+    sent = bool(transport.out)  # something waits to be sent: its leaving proves the connection
+    while True:
+        if transport.readable and transport.ending:
+            transport.take_error()
+        if transport.error:
+            return transport.error
+        if (not transport.out and sent) or (not sent and transport.probe()):
+            connected(stream)
+            return 0
+        if transport.error:
+            return transport.error
+        if limit < run.armed:
+            worker.poller.timers.arm(run, limit)
+        reason = yield
+        if reason == KILLED:
+            return 125
+        if reason == TIMEOUT and clock.now >= limit and not transport.error:
+            return 110
+
+
+def failed(run: Runner, stream: Stream, worker: Worker, code: int) -> Coroutine:
+    """A connect failed: what next (an outcome of `assign`), or None when the stream was answered."""
+    backend = stream.backend
+    server = stream.server
+    server.counters.failed_conn += 1
+    if code == 125:
+        release(stream)
+        mark(stream, ending.KILLED, ending.CONNECT)
+        stream.keep = False
+        return None
+    if stream.retries < backend.retries:
+        stream.retries += 1
+        backend.counters.retries += 1
+        server.counters.retries += 1
+        if _redispatch_now(stream):
+            stream.redispatched = True
+            backend.counters.redispatches += 1
+            release(stream)
+            stream.persistent = False
+            return reassign(stream, server)
+        yield from pause(run, stream, worker, min(TURN_AROUND, backend.timeout_connect or TURN_AROUND))
+        return ASSIGNED
+    release(stream)
+    backend.counters.failed_conn += 1
+    if out_of_resources(code):
+        cause = ending.RESOURCES
+    else:
+        cause = ending.SERVER_TIMEOUT if code == 110 else ending.SERVER
+    yield from fail(run, stream, worker, 503, cause, ending.CONNECT)
+    return None
+
+
+def _redispatch_now(stream: Stream) -> bool:
+    """`option redispatch N`: every Nth retry; -N: N retries before the last (default -1: on the last one)."""
+    backend = stream.backend
+    every = backend.redispatch
+    if not every or len(backend.servers) < 2 and not stream.persistent:
+        return False
+    if every > 0:
+        return stream.retries % every == 0
+    return (backend.retries - stream.retries) % -every == 0
+
+
+def pause(run: Runner, stream: Stream, worker: Worker, seconds: float) -> Coroutine:
+    limit = clock.now + seconds
+    while clock.now < limit:
+        if limit < run.armed:
+            worker.poller.timers.arm(run, limit)
+        reason = yield
+        if reason == KILLED:
+            return
+
+
+def queued(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
+    """Waits for a slot. ASSIGNED once it has one, or None when the stream left the queue with an answer."""
+    backend = stream.backend
+    limit = clock.now + (backend.timeout_queue or backend.timeout_connect or math.inf)
+    conn = stream.front.conn
+    while stream.slot is None:
+        if limit < run.armed:
+            worker.poller.timers.arm(run, limit)
+        reason = yield
+        if stream.slot is not None:
+            break
+        if stream.waiting is None:
+            return reassign(stream)  # its server went down: another one, or the queue again
+        if reason == KILLED or conn.error or (conn.ending and worker.client_left(stream)):
+            waiting.leave(stream)
+            mark(stream, ending.KILLED if reason == KILLED else ending.CLIENT, ending.QUEUE)
+            stream.keep = False
+            return None
+        if reason == TIMEOUT and clock.now >= limit:
+            waiting.leave(stream)
+            backend.counters.failed_conn += 1
+            yield from fail(run, stream, worker, 503, ending.SERVER_TIMEOUT, ending.QUEUE)
+            return None
+    return ASSIGNED
+
+
+__all__ = ["READY", "connected", "connecting", "failed", "pause", "queued", "reach", "reach_again"]

@@ -1,0 +1,207 @@
+"""The TCP stream: one coroutine for one client connection and its server's.
+
+accept -> tcp-request content of the frontend (with inspect-delay) -> backend -> its tcp-request content -> server -> pipe.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from pylb.clock import clock
+from pylb.engine.step import KILLED, STOPPING, TIMEOUT, Coroutine, Runner
+from pylb.engine.transport import Transport
+from pylb.listener import proxy_protocol
+from pylb.records.session import Session
+from pylb.records.stream import Stream
+from pylb.rules.verdicts import Outcome
+from pylb.server.assign import ASSIGNED, QUEUED, release
+from pylb.server.connection import open_transport
+from pylb.stream import ending
+from pylb.stream.ending import finish, mark
+from pylb.stream.pipe import pipe
+from pylb.stream.reaching import connected, connecting, failed, queued
+
+if TYPE_CHECKING:
+    from pylb.stream.worker import Worker
+
+READ_SIZE: Final = 16384
+
+
+class RawFront:
+    """The client's connection in TCP mode, as far as rules and refusals need an endpoint."""
+
+    __slots__ = ("conn",)
+
+    body_done = True
+    started = True
+    buffer = b""
+
+    def __init__(self, conn: Transport) -> None:
+        self.conn = conn
+
+    @property
+    def blocked(self) -> bool:
+        return bool(self.conn.out)
+
+    def reset(self) -> None:
+        self.conn.close()
+
+
+def tcp_session(run: Runner, conn: Transport, session: Session, worker: Worker, rest: bytes = b"") -> Coroutine:
+    """Carries one connection from accept to its log line. `rest` was read behind a PROXY header."""
+    frontend = session.frontend
+    stream = Stream(session, session.accept_time, session.accept_wall)
+    stream.run = run
+    session.streams = 1
+    stream.front = RawFront(conn)
+    stream.data = rest
+    back: Transport | None = None
+    try:
+        if frontend.tcp_content is not None and not (yield from inspect(run, stream, worker, frontend)):
+            return
+        switching = frontend.switching
+        backend = frontend.default_backend if switching is None else switching(stream)
+        if backend is None:
+            mark(stream, ending.SERVER, ending.CONNECT)
+            return
+        stream.backend = backend
+        counters = backend.counters
+        counters.sess_total += 1
+        counters.conn_cur = current = counters.conn_cur + 1
+        if current > counters.conn_max:
+            counters.conn_max = current
+        if backend.config is not frontend.config and backend.tcp_content is not None:
+            if not (yield from inspect(run, stream, worker, backend)):
+                return
+        stream.request_end = clock.now
+        outcome = backend.assignment.assign(stream)
+        back = yield from connect(run, stream, worker, outcome)
+        if back is None:
+            return
+        early = stream.data
+        stream.data = b""
+        yield from pipe(
+            run,
+            stream,
+            worker,
+            conn,
+            back,
+            frontend.timeout_client or math.inf,
+            backend.timeout_server or math.inf,
+            (early, b""),
+        )
+    finally:
+        if back is not None:
+            back.close()
+        if stream.slot is not None or stream.waiting is not None:
+            release(stream)
+        conn.close()
+        finish(stream)
+
+
+def connect(run: Runner, stream: Stream, worker: Worker, outcome: int) -> Coroutine:
+    """A connected transport to a server, or None with the ending marked.
+
+    The client's first bytes are not waited for: a server may speak first. On a fast network the connect is over before
+    it is asked about, so an empty send tells at once and the usual connection never waits for writability.
+    """
+    while True:
+        if outcome == QUEUED:
+            outcome = yield from queued(run, stream, worker)
+            if outcome is None:
+                return None
+        if outcome != ASSIGNED:
+            stream.backend.counters.failed_conn += 1
+            mark(stream, ending.SERVER, ending.CONNECT)
+            return None
+        stream.connect_start = clock.now
+        server = stream.server
+        transport = open_transport(server, stream.session, worker.poller)
+        if isinstance(transport, Transport):
+            transport.runner = run
+            if server.send_proxy:
+                transport.put(proxy_protocol.build(stream, server))
+                if not transport.out and not transport.error:
+                    connected(stream)
+                    return transport
+            elif transport.probe():
+                connected(stream)
+                return transport
+            code = yield from connecting(run, stream, worker, transport)
+            if code == 0:
+                return transport
+            transport.close()
+        else:
+            code = transport
+        outcome = yield from failed(run, stream, worker, code)
+        if outcome is None:
+            return None
+
+
+def inspect(run: Runner, stream: Stream, worker: Worker, proxy: Any) -> Coroutine:
+    """Runs `tcp-request content` rules, waiting for data up to `inspect-delay`. False: the connection is to be closed.
+
+    A condition on data that has not come holds the rules (three-valued logic) until it comes, the client ends, the
+    buffer is full or the delay is over; then it counts as not met.
+    """
+    rules = proxy.tcp_content
+    conn = stream.front.conn
+    limit = clock.now + (proxy.inspect_delay or 0.0)
+    poller = worker.poller
+    at = 0
+    while True:
+        if conn.readable and len(stream.data) < worker.buffer_size:
+            data = conn.read(READ_SIZE)
+            if data:
+                stream.data += data
+        stream.final = conn.eof or clock.now >= limit or len(stream.data) >= worker.buffer_size
+        verdict = rules.run(stream, at)
+        if verdict is None or verdict.kind is Outcome.STOP:
+            stream.final = False
+            return True
+        if verdict.kind is not Outcome.WAIT:
+            stream.rule = verdict.rule
+            proxy.counters.denied_req += 1
+            mark(stream, ending.PROXY, ending.REQUEST)
+            if verdict.kind is Outcome.DROP:
+                worker.drop_silently(conn)
+            elif verdict.kind is Outcome.ERROR:
+                proxy.counters.internal_errors += 1
+            return False
+        at = verdict.at
+        wait = verdict.wait
+        if wait is not None:
+            if not (yield from waited(run, conn, worker, wait)):
+                mark(stream, ending.CLIENT, ending.REQUEST)
+                return False
+            continue
+        if conn.readable:
+            poller.wake(run)
+        elif limit < run.armed:
+            poller.timers.arm(run, limit)
+        reason = yield
+        if reason == KILLED:
+            mark(stream, ending.KILLED, ending.REQUEST)
+            return False
+        if conn.error:
+            mark(stream, ending.CLIENT, ending.REQUEST)
+            return False
+
+
+def waited(run: Runner, conn: Transport, worker: Worker, wait: Any) -> Coroutine:
+    """Waits for a Sleep or a Foreign. False when the client is gone or the stream was killed."""
+    wait.begin(run, worker.poller)
+    try:
+        while not wait.over(clock.now):
+            if wait.deadline < run.armed:
+                worker.poller.timers.arm(run, wait.deadline)
+            reason = yield
+            if reason == KILLED or conn.error:
+                return False
+        return True
+    finally:
+        wait.cancel()
+
+
+__all__ = ["STOPPING", "TIMEOUT", "connect", "inspect", "tcp_session"]

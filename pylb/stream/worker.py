@@ -1,0 +1,289 @@
+"""One worker: the poller, the sessions it carries, and what all of its streams share.
+
+Streams get the worker handed in; it holds per-process facts (limits, codec, stopping) so that the coroutines need no
+globals. The program builds it after everything is compiled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from pylb.clock import clock
+from pylb.counters import ProxyCounters, roll
+from pylb.engine.poller import Poller
+from pylb.engine.step import KILLED, STOPPING, Coroutine, Runner
+from pylb.engine.transport import Transport, adopt
+from pylb.http.codec import Codec, Limits
+from pylb.listener import proxy_protocol
+from pylb.listener.accept import Acceptor
+from pylb.mux.h1 import H1Front
+from pylb.records.session import Session
+from pylb.rules.verdicts import Outcome
+from pylb.server import pool
+from pylb.stream.http_phases import http_session
+from pylb.stream.tcp_phases import tcp_session, waited
+
+if TYPE_CHECKING:
+    from pylb.http.message import Refusal, Response
+    from pylb.listener.bind import Listener
+    from pylb.records.stream import Stream
+
+PROXY_HEADER_SECONDS: Final = 5.0  # where no `timeout client` is shorter
+
+
+class ErrorCapture:
+    """The last message of a proxy that was refused, for `show errors`."""
+
+    __slots__ = ("backend", "data", "frontend", "offset", "reason", "server", "src", "wall")
+
+    def __init__(self, session: Session, data: bytes, refusal: Refusal, backend: Any, server: Any) -> None:
+        self.wall = clock.wall
+        self.frontend = session.frontend
+        self.backend = backend
+        self.server = server
+        self.src = session.address
+        self.data = data
+        self.offset = refusal.offset
+        self.reason = refusal.reason
+
+
+class Worker:
+    """Lives as long as its process serves traffic."""
+
+    def __init__(self, poller: Poller, codec: Codec, limits: Limits, *, maxconn: int, buffer_size: int) -> None:
+        self.poller = poller
+        self.codec = codec
+        self.limits = limits
+        self.maxconn = maxconn
+        self.buffer_size = buffer_size
+        self.counters = ProxyCounters()  # conn_cur, conn_total, sess_* of the whole process
+        self.sessions: set[Runner] = set()
+        self.acceptors: list[Acceptor] = []
+        self.starved: list[Acceptor] = []  # disarmed by a limit; armed again by closing connections
+        self.stopping = False
+        self.after_response: Callable[[Stream, Response], None] | None = None
+        self.tls_front: Any = None  # function(listener, transport) -> coroutine; set by the tls room
+        self._idle: asyncio.Event | None = None
+        self._ticker: asyncio.TimerHandle | None = None
+        self._servers: list[Any] = []
+
+    # -- sessions
+
+    def welcome(self, listener: Listener, family: int, fd: int, address: Any) -> None:
+        """Starts a session on an accepted descriptor."""
+        frontend = listener.frontend
+        transport = Transport(adopt(family, fd), self.poller)
+        session = Session(frontend, listener, transport, address, clock.now, clock.now + clock.offset)
+        counters = frontend.counters
+        counters.conn_total += 1
+        if frontend.tcp_connection is not None and not self._admitted(session, transport):
+            transport.close()
+            return
+        counters.sess_total += 1
+        counters.conn_cur = current = counters.conn_cur + 1
+        if current > counters.conn_max:
+            counters.conn_max = current
+        own = self.counters
+        own.conn_total += 1
+        own.conn_cur += 1
+        run = Runner(self.gone)
+        run.subject = session
+        transport.runner = run
+        self.sessions.add(run)
+        transport.register()
+        if listener.accept_proxy or frontend.tcp_session is not None:
+            run.start(self._prepared(run, transport, session))
+        elif frontend.http:
+            run.start(http_session(run, H1Front(transport, self.codec, self.limits), session, self))
+        else:
+            run.start(tcp_session(run, transport, session, self))
+
+    def _admitted(self, session: Session, transport: Transport) -> bool:
+        """`tcp-request connection` rules: nothing has been read, nothing can be waited for."""
+        session.final = True
+        verdict = session.frontend.tcp_connection.run(session)
+        session.final = False
+        if verdict is None or verdict.kind is Outcome.STOP:
+            return True
+        session.frontend.counters.denied_conn += 1
+        if verdict.kind is Outcome.DROP:
+            self.drop_silently(transport)
+        return False
+
+    def _prepared(self, run: Runner, conn: Transport, session: Session) -> Coroutine:
+        """What stands before the first request: PROXY header, then `tcp-request session` rules."""
+        rest = b""
+        frontend = session.frontend
+        carried = False
+        try:
+            if session.listener.accept_proxy:
+                rest = yield from self._proxy_header(run, conn, session)
+                if rest is None:
+                    return
+            if frontend.tcp_session is not None:
+                session.final = True
+                verdict = frontend.tcp_session.run(session)
+                while verdict is not None and verdict.kind is Outcome.WAIT and verdict.wait is not None:
+                    if not (yield from waited(run, conn, self, verdict.wait)):
+                        return
+                    verdict = frontend.tcp_session.run(session, verdict.at)
+                session.final = False
+                if verdict is not None and verdict.kind is not Outcome.STOP:
+                    frontend.counters.denied_sess += 1
+                    return
+            carried = True
+        finally:
+            if not carried:
+                conn.close()
+        if frontend.http:
+            front = H1Front(conn, self.codec, self.limits)
+            front.buffer = rest
+            yield from http_session(run, front, session, self)
+        else:
+            yield from tcp_session(run, conn, session, self, rest)
+
+    def _proxy_header(self, run: Runner, conn: Transport, session: Session) -> Coroutine:
+        """Reads the PROXY header into the session. Returns the bytes behind it, None when there is no valid one."""
+        began = clock.now
+        limit = began + min(PROXY_HEADER_SECONDS, session.frontend.timeout_client or PROXY_HEADER_SECONDS)
+        data = b""
+        while True:
+            if conn.readable:
+                data += conn.read(16384) or b""
+            header = proxy_protocol.parse(data) if data else None
+            if isinstance(header, proxy_protocol.ProxyHeader):
+                proxy_protocol.apply(header, session)
+                session.handshake_time = clock.now - began
+                return data[header.size :]
+            if header is not None or conn.eof:
+                session.frontend.counters.denied_sess += 1
+                return None
+            if limit < run.armed:
+                self.poller.timers.arm(run, limit)
+            reason = yield
+            if reason == KILLED or clock.now >= limit:
+                return None
+
+    def gone(self, run: Runner, crash: BaseException | None) -> None:
+        """A session's coroutine is over: its place is free."""
+        session: Session = run.subject
+        self.sessions.discard(run)
+        self.poller.timers.cancel(run)
+        if crash is not None:
+            session.frontend.counters.internal_errors += 1
+            session.connection.close()
+        session.frontend.counters.conn_cur -= 1
+        self.counters.conn_cur -= 1
+        run.subject = None
+        if self.starved:
+            self.feed()
+        if self._idle is not None and not self.sessions:
+            self._idle.set()
+
+    def feed(self) -> None:
+        """Lets disarmed listeners accept again; those still over their limit stay disarmed."""
+        waiting, self.starved = self.starved, []
+        for acceptor in waiting:
+            acceptor.rearm()
+
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Calls back on the event loop (not per connection: limits and pauses only)."""
+        asyncio.get_running_loop().call_later(seconds, call)
+
+    def wake(self, stream: Stream) -> None:
+        """Steps a stream after the current batch: its turn in a queue has come."""
+        self.poller.wake(stream.run)
+
+    def kill(self, run: Runner) -> None:
+        self.poller.wake(run, KILLED)
+
+    # -- what streams ask
+
+    def client_left(self, stream: Stream) -> bool:
+        """The client's side is closing: is that the end of the stream? A mere half-close only with abortonclose."""
+        conn = stream.front.conn
+        return bool(conn.error) or conn.hung_up or "abortonclose" in stream.backend.options
+
+    def drop_silently(self, conn: Transport) -> None:
+        """Forgets a connection without telling the client (`silent-drop`): no FIN, no RST leaves this host."""
+        if conn.fd < 0:
+            return
+        try:
+            conn.sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, "TCP_REPAIR", 19), 1)
+        except OSError:
+            # Without CAP_NET_ADMIN: a reset with the shortest reach.
+            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            try:
+                conn.sock.setsockopt(socket.SOL_IP, socket.IP_TTL, 1)
+            except OSError:
+                pass  # IPv6 or unix: the reset goes out
+
+    def capture_error(self, session: Session, endpoint: Any, refusal: Refusal, stream: Stream | None = None) -> None:
+        """Keeps the last refused message of a proxy and side."""
+        data = bytes(endpoint.buffer[: self.buffer_size])
+        if stream is None:
+            session.frontend.last_bad_request = ErrorCapture(session, data, refusal, None, None)
+        else:
+            stream.backend.last_bad_response = ErrorCapture(session, data, refusal, stream.backend, stream.server)
+
+    # -- life of the process
+
+    def listen(self, listeners: list[Listener], servers: list[Any]) -> None:
+        """Begins to accept on every listener that has a socket."""
+        self._servers = servers
+        self.acceptors = [Acceptor(listener, self) for listener in listeners]
+        for acceptor in self.acceptors:
+            acceptor.arm()
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.poller.attach(loop)
+        self._tick(loop)
+
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Once a second: rates begin a new second, idle server connections that are too old are closed."""
+        clock.resync()
+        roll(clock.now)
+        now = clock.now
+        for server in self._servers:
+            if server.idle:
+                pool.purge(server, now - server.pool_purge_delay)
+        self._ticker = loop.call_later(1.0 - now % 1.0 + 0.001, self._tick, loop)
+
+    def stop_accepting(self) -> None:
+        for acceptor in self.acceptors:
+            acceptor.close()
+        self.acceptors = []
+        self.starved = []
+
+    def soft_stop(self) -> None:
+        """No new connections; those under way end after their current exchange, idle ones now."""
+        self.stopping = True
+        self.stop_accepting()
+        for run in self.sessions:
+            self.poller.wake(run, STOPPING)
+        for server in self._servers:
+            pool.close_all(server)
+
+    def kill_all(self) -> None:
+        for run in self.sessions:
+            self.poller.wake(run, KILLED)
+
+    async def drained(self) -> None:
+        """Returns when the last session is over."""
+        if not self.sessions:
+            return
+        if self._idle is None:
+            self._idle = asyncio.Event()
+        await self._idle.wait()
+
+    def close(self) -> None:
+        if self._ticker is not None:
+            self._ticker.cancel()
+        self.stop_accepting()
+        for server in self._servers:
+            pool.close_all(server)
+        self.poller.close()
