@@ -69,6 +69,7 @@ class Request:
         "body",  # bytes of a buffered body (wait-for-body, http-buffer-request), else b""
         "complete",  # True when `body` holds the whole body
         "trailers",  # list[Field] received after a chunked body
+        "framing",  # the Content-Length or Transfer-Encoding field the body is read by (http.semantics), or None
     )
 
     def __init__(self, method: bytes, target: bytes, version: int, fields: list[Field]) -> None:
@@ -88,6 +89,12 @@ class Request:
         self.body = b""
         self.complete = False
         self.trailers: list[Field] | None = None
+        self.framing: Field | None = None
+
+    @property
+    def exclusive(self) -> bool:
+        """Neither connection may carry another message after it: a transfer coding in HTTP/1.0 (RFC 9112 6.1)."""
+        return self.chunked and self.version < 11
 
     @property
     def has_body(self) -> bool:
@@ -110,6 +117,7 @@ class Response:
         "head_size",
         "trailers",
         "body",  # bytes of a response made here, else b""
+        "framing",  # the Content-Length or Transfer-Encoding field the body is read by (http.semantics), or None
     )
 
     def __init__(self, status: int, reason: bytes, fields: list[Field], version: int = 11) -> None:
@@ -125,6 +133,7 @@ class Response:
         self.head_size = 0
         self.trailers: list[Field] | None = None
         self.body = b""
+        self.framing: Field | None = None
 
 
 class Refusal:

@@ -1,0 +1,363 @@
+"""The gate: what a head may mean. Both codecs feed it; nothing reaches rules or servers around it.
+
+A codec delivers a start line and fields of legal bytes. The gate decides what they say together: the form of the
+target, Host against authority, the lengths and codings that frame the body, the options of Connection, Upgrade and
+Expect. It fills the facts of the message, drops what may not be forwarded (Connection's keep-alive and close,
+repeated lengths, a length beside a coding) and returns a Refusal, or None.
+
+The answers are those of HAProxy 2.6 as measured (tests/differential/test_malformed.py keeps the table); where 2.6 is
+laxer than later releases or RFC 9110 and 9112, the stricter reading counts. Sources are given by section.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from pylb.http.message import (
+    CONNECTION,
+    CONTENT_LENGTH,
+    EXPECT,
+    HOST,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    Field,
+    Refusal,
+    Request,
+    Response,
+    field,
+)
+from pylb.http.upgrade import bad_websocket_key, upgrade_names
+
+MAX_LENGTH: Final = (1 << 63) - 1
+HTX_FIELD: Final = 4  # HAProxy stores a field with 8 bytes of its own in place of ": " and the line end
+HTX_START: Final = 79  # and a head with this much
+
+# RFC 9110 5.6.2 token and RFC 9112 3.2.4 authority; userinfo is never legal in Host.
+TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
+VALUE: Final = rb"[\t -~\x80-\xff]"
+_NAME: Final = rb"(?:\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._~!$&'()*+,;=%-]*+)"
+legal_host = re.compile(_NAME + rb"(?::[0-9]*+)?+").fullmatch
+legal_value = re.compile(VALUE + rb"*+").fullmatch
+_digits = re.compile(rb"[0-9]++").fullmatch
+_connect = re.compile(rb"(" + _NAME + rb"):([0-9]{1,5}+)").fullmatch
+_absolute = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*+)://(?:([^/?@]*+)@)?([^/?]*+)(.*+)").fullmatch
+
+_SIMPLE: Final = {  # the values of Connection that clients really send: wants close?
+    b"keep-alive": False,
+    b"Keep-Alive": False,
+    b"Keep-alive": False,
+    b"close": True,
+    b"Close": True,
+}
+_DEFAULT_PORTS: Final = {b"http": b"80", b"https": b"443"}
+_BODYLESS_IN_10: Final = frozenset((b"GET", b"HEAD", b"DELETE"))
+
+
+class Limits:
+    """How big a head may be: HAProxy's tune.bufsize, tune.maxrewrite and tune.http.maxhdr.
+
+    `head` is the room a head has once stored, where each field costs four bytes more than on the wire; `raw` what may
+    be read before its end is seen. Both are refused with 400, as 2.6 does.
+    """
+
+    __slots__ = ("fields", "head", "name", "raw")
+
+    def __init__(self, bufsize: int = 16384, maxrewrite: int = 1024, maxhdr: int = 101) -> None:
+        self.raw = bufsize
+        self.head = bufsize - maxrewrite - HTX_START
+        self.fields = maxhdr - 1
+        self.name = 255
+
+
+DEFAULT_LIMITS: Final = Limits()
+
+
+def admit_request(request: Request, special: list[Field], limits: Limits) -> Refusal | None:
+    """Judges a request. `special` are its fields with a kind, in order; `request.fields` is a list of its own."""
+    fields = request.fields
+    if len(fields) > limits.fields:
+        return Refusal(400, "too many fields")
+    if request.head_size + HTX_FIELD * len(fields) > limits.head:
+        return Refusal(400, "head too big")
+    host: bytes | None = None
+    lengths: list[Field] | None = None
+    codings: list[Field] | None = None
+    options: list[Field] | None = None
+    keep = close = upgrades = False
+    for one in special:
+        kind = one[3]
+        if kind == HOST:
+            if host is None:
+                host = one[1]
+            elif host.lower() != one[1].lower():
+                return Refusal(400, "different Host fields")  # RFC 9112 3.2
+            else:
+                _keep_first(fields, HOST)
+        elif kind == CONNECTION:
+            closing = _SIMPLE.get(one[1])
+            if closing is None:
+                options = [one] if options is None else [*options, one]
+            else:
+                fields.remove(one)
+                close = close or closing
+                keep = True
+        elif kind == CONTENT_LENGTH:
+            lengths = [one] if lengths is None else [*lengths, one]
+        elif kind == TRANSFER_ENCODING:
+            codings = [one] if codings is None else [*codings, one]
+        elif kind == EXPECT:
+            request.expect = request.version > 10 and one[1].lower() == b"100-continue"
+        elif kind == UPGRADE:
+            upgrades = True
+    if host is not None:
+        if legal_host(host) is None:
+            return Refusal(400, "bad Host")
+        request.host = host
+    if request.target[0] != 47 or request.method == b"CONNECT":
+        refusal = _judge_target(request, request.target)
+        if refusal is not None:
+            return refusal
+    if options is not None:
+        names = _strip_options(fields, options)
+        close = close or b"close" in names
+        keep = keep or b"keep-alive" in names
+        upgrades = upgrades and b"upgrade" in names
+    else:
+        upgrades = False
+    if close or (request.version < 11 and not keep):
+        request.close = True
+    elif request.version < 11:
+        request.close = False
+    if lengths is not None or codings is not None:
+        refusal = _frame_request(request, lengths, codings)
+        if refusal is not None:
+            return refusal
+    return _judge_upgrade(request) if upgrades else None
+
+
+def admit_response(response: Response, special: list[Field], method: bytes, limits: Limits) -> Refusal | None:
+    """Judges a response to a request with `method`. What it refuses, the client sees as 502."""
+    fields = response.fields
+    if len(fields) > limits.fields or response.head_size + HTX_FIELD * len(fields) > limits.head:
+        return Refusal(502, "head too big")
+    status = response.status
+    bodyless = status < 200 or status == 204
+    lengths: list[Field] | None = None
+    codings: list[Field] | None = None
+    keep = response.version > 10
+    close = False
+    for one in special:
+        kind = one[3]
+        if kind == CONTENT_LENGTH:
+            lengths = [one] if lengths is None else [*lengths, one]
+        elif kind == TRANSFER_ENCODING:
+            codings = [one] if codings is None else [*codings, one]
+        elif kind == CONNECTION:
+            closing = _SIMPLE.get(one[1])
+            if closing is None:
+                names = _strip_options(fields, [one])
+                close = close or b"close" in names
+                keep = keep or b"keep-alive" in names
+            else:
+                fields.remove(one)
+                close = close or closing
+                keep = keep or not closing
+    if lengths is not None or codings is not None:
+        refusal = _frame_response(response, lengths, codings, bodyless)
+        if refusal is not None:
+            return refusal
+    response.bodyless = bodyless or status == 304 or method == b"HEAD"
+    response.upgrade = status == 101 or (method == b"CONNECT" and 200 <= status < 300)
+    response.close = (
+        close
+        or not keep
+        or (lengths is not None and codings is not None)
+        or (response.framing is None and not response.bodyless)
+    )
+    return None
+
+
+def _judge_target(request: Request, target: bytes) -> Refusal | None:
+    """The four forms of RFC 9112 3.2, and Host against the authority of the two that have one."""
+    host = request.host
+    if request.method == b"CONNECT":
+        return _judge_connect(request, target)
+    if target == b"*":
+        return None if request.method == b"OPTIONS" else Refusal(400, "bad request target")
+    parts = _absolute(target)
+    if parts is None:
+        return Refusal(400, "bad request target")
+    scheme, user, authority, rest = parts.groups()
+    if legal_host(authority) is None:
+        return Refusal(400, "bad authority in the request target")
+    port = _DEFAULT_PORTS.get(scheme.lower(), b"")
+    bare = _without_port(authority, port)
+    if host is None:
+        request.host = bare
+    elif _without_port(host, port).lower() != bare.lower():
+        return Refusal(400, "Host differs from the request target")
+    if bare is not authority:
+        request.target = b"%b://%b%b%b" % (scheme, b"" if user is None else user + b"@", bare, rest)
+    return None
+
+
+def _judge_connect(request: Request, target: bytes) -> Refusal | None:
+    """RFC 9112 3.2.3. A default port disappears from Host, as HAProxy does."""
+    parts = _connect(target)
+    if parts is None or not parts[1]:
+        return Refusal(400, "bad authority in CONNECT")
+    host = request.host
+    if host is None:
+        request.host = target
+        return None
+    port = parts[2] if parts[2] in (b"80", b"443") else b""
+    bare = _without_port(host, port)
+    if bare.lower() != _without_port(target, port).lower():
+        return Refusal(400, "Host differs from the request target")
+    if bare is not host:
+        request.host = bare
+        request.fields = [field(b"host", bare) if one[3] == HOST else one for one in request.fields]
+    return None
+
+
+def _without_port(authority: bytes, default: bytes) -> bytes:
+    """The authority without an empty or default port; the same object when there is nothing to drop."""
+    name, colon, port = authority.rpartition(b":")
+    if colon and not port.endswith(b"]") and (not port or port == default):
+        return name
+    return authority
+
+
+def _frame_request(request: Request, lengths: list[Field] | None, codings: list[Field] | None) -> Refusal | None:
+    """RFC 9112 6.3 for requests. A coding beside a length wins and ends the connection (6.1)."""
+    fields = request.fields
+    if codings is not None:
+        status = judge_codings(codings)
+        if status:
+            return Refusal(status, "bad Transfer-Encoding")
+        request.chunked = True
+        request.framing = codings[0]
+        if lengths is not None or request.version < 11:
+            if lengths is not None and single_length(lengths) is None:
+                return Refusal(400, "bad Content-Length")
+            request.close = True
+            request.fields = fields = [one for one in fields if one[3] != CONTENT_LENGTH]
+    elif lengths is not None:
+        framing = single_length(lengths)
+        if framing is None:
+            return Refusal(400, "bad Content-Length")
+        request.framing = framing
+        request.length = int(framing[1])
+        if framing is not lengths[0] or len(lengths) > 1:
+            _keep_first(fields, CONTENT_LENGTH, framing)
+    if request.version < 11 and (request.chunked or request.length) and request.method in _BODYLESS_IN_10:
+        return Refusal(413, "body in an HTTP/1.0 request that has none")
+    if request.method == b"CONNECT":  # content has no meaning there (RFC 9110 9.3.6): what follows is the tunnel's
+        if request.chunked:
+            return Refusal(400, "Transfer-Encoding in CONNECT")
+        request.fields = [one for one in request.fields if one[3] != CONTENT_LENGTH]
+        request.length = None
+        request.framing = None
+    return None
+
+
+def _frame_response(
+    response: Response, lengths: list[Field] | None, codings: list[Field] | None, bodyless: bool
+) -> Refusal | None:
+    """RFC 9112 6.3 for responses. 1xx and 204 lose the fields that they may not have (RFC 9110 8.6)."""
+    framing: Field | None = None
+    if lengths is not None:
+        framing = single_length(lengths)
+        if framing is None:
+            return Refusal(502, "bad Content-Length")
+        if len(lengths) > 1 or framing is not lengths[0]:
+            _keep_first(response.fields, CONTENT_LENGTH, framing)
+        response.length = int(framing[1])
+    if codings is not None:
+        if judge_codings(codings):
+            return Refusal(502, "bad Transfer-Encoding")
+        if lengths is not None:
+            response.fields = [one for one in response.fields if one[3] != CONTENT_LENGTH]
+            response.length = None
+        framing = codings[0]
+        response.chunked = True
+    if bodyless:
+        response.fields = [one for one in response.fields if one[3] not in (CONTENT_LENGTH, TRANSFER_ENCODING)]
+        response.length = framing = None
+        response.chunked = False
+    response.framing = framing
+    return None
+
+
+def single_length(lengths: list[Field]) -> Field | None:
+    """The one Content-Length that all agree on (RFC 9110 8.6 allows equal repetitions), None when there is none."""
+    first = lengths[0]
+    if len(lengths) == 1 and _digits(first[1]) is not None:
+        return first if len(first[1]) < 40 and int(first[1]) <= MAX_LENGTH else None
+    seen: int | None = None
+    for one in lengths:
+        for item in one[1].split(b","):
+            text = item.strip(b" \t")
+            if _digits(text) is None or len(text) >= 40:
+                return None
+            number = int(text)
+            if number > MAX_LENGTH or (seen is not None and number != seen):
+                return None
+            seen = number
+            last = text
+        if one is first:
+            kept = last
+    return first if kept == first[1] else field(b"content-length", kept)
+
+
+def judge_codings(codings: list[Field]) -> int:
+    """0 when the only coding is chunked; else HAProxy's status: 422 for one it does not know below chunked."""
+    names = [name.strip(b" \t").lower() for one in codings for name in one[1].split(b",")]
+    if names == [b"chunked"]:
+        return 0
+    return 422 if names[-1] == b"chunked" and b"chunked" not in names[:-1] else 400
+
+
+def _judge_upgrade(request: Request) -> Refusal | None:
+    """Upgrade with Connection: upgrade (RFC 9110 7.8). A request with a body loses it, as in HAProxy."""
+    if request.chunked or request.length:
+        request.fields = [one for one in request.fields if one[3] != UPGRADE]
+        return None
+    protocols = upgrade_names(request.fields)
+    if b"websocket" in protocols and bad_websocket_key(request.fields):
+        return Refusal(400, "WebSocket handshake without a key")
+    request.upgrade = bool(protocols) and request.version > 10
+    return None
+
+
+def _strip_options(fields: list[Field], options: list[Field]) -> list[bytes]:
+    """Takes keep-alive and close out of Connection; what else it says stays as written. All options, lower case."""
+    names: list[bytes] = []
+    for one in options:
+        parts = one[1].split(b",")
+        lowered = [part.strip(b" \t").lower() for part in parts]
+        names += lowered
+        kept = [part for part, name in zip(parts, lowered, strict=True) if name not in (b"keep-alive", b"close")]
+        if len(kept) == len(parts) and any(lowered):
+            continue
+        value = b",".join(kept).strip(b" \t")
+        at = fields.index(one)
+        if value.strip(b", \t"):
+            fields[at] = field(b"connection", value)
+        else:
+            del fields[at]
+    return names
+
+
+def _keep_first(fields: list[Field], kind: int, instead: Field | None = None) -> None:
+    """Leaves one field of a kind, the first, or `instead` in its place."""
+    found = False
+    kept: list[Field] = []
+    for one in fields:
+        if one[3] != kind:
+            kept.append(one)
+        elif not found:
+            found = True
+            kept.append(one if instead is None else instead)
+    fields[:] = kept
