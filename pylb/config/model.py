@@ -9,10 +9,14 @@ a proxy starts as a copy of its defaults (`ProxyConfig.inherit`).
 from __future__ import annotations
 
 import copy
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pylb.errors import NOWHERE, Report, Span
+
+if TYPE_CHECKING:
+    from pylb.registry import Status, Word
 
 T = TypeVar("T")
 
@@ -116,6 +120,7 @@ class ProxyConfig(Record):
         self.default_server: dict[str, Any] = {}
         self.loggers: list[Any] = []  # log.keywords records; "log global" is kept as the string "global"
         self.number = 0  # position in the file, HAProxy's proxy id when `id` is absent
+        self.explicit_defaults = False  # the header line says `from`
 
     @property
     def is_front(self) -> bool:
@@ -140,6 +145,26 @@ class ProxyConfig(Record):
         self.loggers = list(origin.loggers)
 
 
+@dataclass(slots=True)
+class SourceFile:
+    """One file as it was read: joining `lines` with line feeds and encoding them gives the same bytes again."""
+
+    name: str
+    lines: list[str]  # without their line feeds; the last is "" when the file ends with one
+
+    def data(self) -> bytes:
+        return "\n".join(self.lines).encode("utf-8", "surrogateescape")
+
+
+@dataclass(slots=True)
+class Use:
+    """Where a registered word was used first, and how often."""
+
+    word: Word
+    span: Span
+    count: int = 1
+
+
 class Configuration:
     """A whole configuration: what all files of one load said, and what was wrong with them."""
 
@@ -149,14 +174,34 @@ class Configuration:
         self.proxies: list[ProxyConfig] = []
         self.defaults: list[ProxyConfig] = []
         self.sections: dict[str, dict[str, Record]] = {}  # other sections: kind -> name -> record
-        self.environment: dict[str, str] = {}
+        self.environment: MutableMapping[str, str] = {}  # what $NAME saw, as setenv and the like left it
+        self._index: dict[tuple[str, bool, bool], ProxyConfig] = {}
+        self._indexed = 0  # how many of `proxies` are in the index
+        self.sources: list[SourceFile] = []  # every file of the load, line by line as it was written
+        self.used: dict[int, Use] = {}  # id of a registry Word -> where it was used; see `use`
+
+    def use(self, word: Word, span: Span) -> None:
+        """Notes that a registered word occurs. Whoever looks a word up calls this, so that a word which is not acted
+        upon is reported once, and a start with an unsafe one can be refused (`inert`)."""
+        use = self.used.get(id(word))
+        if use is None:
+            self.used[id(word)] = Use(word, span)
+        else:
+            use.count += 1
+
+    def inert(self, status: Status) -> list[Use]:
+        """The uses of words with that status (HARMLESS, UNSAFE or PARTIAL), in order of first use."""
+        return [use for use in self.used.values() if use.word.status is status]
 
     def proxy(self, name: str, *, front: bool = False, back: bool = False) -> ProxyConfig | None:
         """The first proxy of that name with the wanted side."""
-        for proxy in self.proxies:
-            if proxy.name == name and (not front or proxy.is_front) and (not back or proxy.is_back):
-                return proxy
-        return None
+        for new in self.proxies[self._indexed :]:
+            for key in ((new.name, False, False), (new.name, new.is_front, False), (new.name, False, new.is_back)):
+                self._index.setdefault(key, new)
+            if new.kind == "listen":
+                self._index.setdefault((new.name, True, True), new)
+        self._indexed = len(self.proxies)
+        return self._index.get((name, front, back))
 
     def section(self, kind: str, name: str) -> Record | None:
         return self.sections.get(kind, {}).get(name)

@@ -6,6 +6,7 @@ from the cursor, and every error knows the word it is about.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pylb.errors import ConfigError, Span
@@ -22,9 +23,9 @@ def to_bytes(text: str) -> bytes:
 class Line:
     """One logical line inside a section."""
 
-    __slots__ = ("config", "name", "negated", "place", "record", "spans", "words")
+    __slots__ = ("config", "name", "negated", "place", "record", "reset", "spans", "words")
 
-    def __init__(self, words: list[str], spans: list[Span], config: Configuration, record: Any, place: str) -> None:
+    def __init__(self, words: list[str], spans: Sequence[Span], config: Configuration, record: Any, place: str) -> None:
         self.words = words  # all words, unquoted, the keyword included
         self.spans = spans  # one per word
         self.config = config
@@ -32,6 +33,7 @@ class Line:
         self.place = place  # section word: "global", "defaults", "frontend" ...
         self.name = ""  # the keyword as registered, e.g. "timeout client"
         self.negated = False  # `no` stood before the keyword
+        self.reset = False  # `default` stood before it: back to what holds without the keyword
 
     @property
     def span(self) -> Span:

@@ -1,0 +1,299 @@
+"""Words of proxies that belong to no other room: mode, timeouts, limits, identity, and the boolean options.
+
+A boolean `option x` is stored as values["option x"] = True or False; `no option x` overrides what defaults said,
+`default option x` forgets it. The three connection modes of HTTP exclude each other: the last one written counts.
+"""
+
+from __future__ import annotations
+
+from pylb import registry
+from pylb.config import misplaced, units
+from pylb.config.reader import run_as
+from pylb.config.words import Line
+from pylb.errors import ConfigError
+from pylb.registry import BACK, FRONT, PROXY, Kind, Status, keyword
+
+FULL, PARTIAL, HARMLESS, UNSAFE = Status.FULL, Status.PARTIAL, Status.HARMLESS, Status.UNSAFE
+
+
+@keyword("mode", places=PROXY, usage="{tcp | http}", arity=(0, 1))
+def mode(line: Line) -> None:
+    """Whether a proxy moves bytes (tcp, the default) or reads and edits HTTP messages (http). Manual 4.2."""
+    words = line.args()
+    text = words.peek() or ""
+    if text not in ("tcp", "http"):
+        raise ConfigError(f"unknown proxy mode '{text}'.", words.span)
+    line.set(text)
+
+
+def _other_mode(line: Line) -> None:
+    line.record.set("mode", line.name.partition(" ")[2], line.span)
+
+
+for _name, _doc in (
+    ("mode health", "Old: every connection is answered OK and closed. Today `http-request return status 200` does it."),
+    ("mode log", "A backend whose servers are log targets."),
+    ("mode spop", "A backend whose servers are stream processing agents."),
+    ("mode haterm", "A frontend that answers by itself what a benchmark's request asks for."),
+):
+    registry.declare(
+        Kind.KEYWORD, _name, _other_mode, places=PROXY, status=UNSAFE, doc=_doc, arity=(0, 0), note="mode is not served"
+    )
+
+
+TIMEOUTS = {
+    "check": (BACK, "Extra time for the answer of a health check after its connection is up."),
+    "client": (FRONT, "Longest inactivity of the client while data is expected from it or sent to it."),
+    "client-fin": (FRONT, "Longest inactivity of the client once one direction has been shut down."),
+    "client-hs": (FRONT, "Longest time for a TLS handshake with the client; `timeout client` when not set."),
+    "connect": (BACK, "Longest time for a connection to a server to come up."),
+    "http-keep-alive": (
+        PROXY,
+        "Longest wait for the next request on a connection; `timeout http-request` when not set.",
+    ),
+    "http-request": (PROXY, "Longest time for a whole request head; then 408."),
+    "queue": (BACK, "Longest wait for a free slot on a server; then 503. `timeout connect` when not set."),
+    "server": (BACK, "Longest inactivity of the server while data is expected from it or sent to it; then 504."),
+    "server-fin": (BACK, "Longest inactivity of the server once one direction has been shut down."),
+    "tarpit": (PROXY, "How long a tarpitted request is held; `timeout connect` when not set."),
+    "tunnel": (BACK, "Longest inactivity of both sides once a stream has become a tunnel."),
+}
+
+
+def timeout(line: Line) -> None:
+    """Stores milliseconds; 0 is no limit. Warns, as HAProxy does, when the section has set it before."""
+    words = line.args()
+    name = line.name
+    value = units.take_time(words, name)
+    if not words.end:
+        raise ConfigError(
+            f"'{name}' : unexpected extra argument '{words.peek()}' after value '{line.words[words.index - 1]}'.",
+            words.span,
+        )
+    if written_here(line, name):
+        line.warning(f"overwriting '{name}' which was already specified")
+    line.record.set(name, value, line.span)
+
+
+def written_here(line: Line, name: str) -> bool:
+    """Whether a word was set in the section itself, not in its defaults."""
+    where = line.record.where.get(name)
+    return where is not None and where.file == line.record.span.file and where.line >= line.record.span.line
+
+
+for _name, (_places, _doc) in TIMEOUTS.items():
+    registry.declare(Kind.KEYWORD, f"timeout {_name}", timeout, places=_places, usage="<time>", doc=_doc)
+
+
+@keyword("timeout", places=PROXY, usage="<name> <time>")
+def unknown_timeout(line: Line) -> None:
+    """One of the timeouts above."""
+    if misplaced.elsewhere(line, " ".join(line.words[:2])):
+        return
+    got = line.words[1] if len(line.words) > 1 else ""
+    raise ConfigError(
+        "'timeout' supports 'client', 'server', 'connect', 'check', 'queue', 'http-keep-alive', 'http-request', "
+        f"'tunnel', 'tarpit', 'client-fin' and 'server-fin' (got '{got}')",
+        line.spans[min(1, len(line.spans) - 1)],
+    )
+
+
+OLD_TIMEOUTS = {
+    "clitimeout": "client",
+    "contimeout": "connect",
+    "srvtimeout": "server",
+    "cliexp": "client",
+    "srvexp": "server",
+}
+
+
+def old_timeout(line: Line) -> None:
+    """Timeouts under the names that HAProxy dropped in 2.1."""
+    modern = f"timeout {OLD_TIMEOUTS[line.name]}"
+    line.notice(f"'{line.name}' is old syntax.", f"write '{modern}'")
+    run_as(line, [*modern.split(), *line.words[1:]], [line.span, line.span, *line.spans[1:]])
+
+
+for _name, _modern in OLD_TIMEOUTS.items():
+    _places, _doc = TIMEOUTS[_modern]
+    registry.declare(
+        Kind.KEYWORD,
+        _name,
+        old_timeout,
+        places=_places,
+        usage="<time>",
+        doc=f"Old name of `timeout {_modern}`. {_doc}",
+        note=f"today's word is `timeout {_modern}`",
+    )
+
+
+@keyword("maxconn", places=FRONT, usage="<number>", arity=(1, 1), expects="'maxconn' expects an integer argument.")
+def maxconn(line: Line) -> None:
+    """Connections that a frontend serves at the same time; more wait in the kernel's backlog. Manual 4.2."""
+    line.set(max(0, units.take_integer(line.args())))
+
+
+@keyword("backlog", places=FRONT, usage="<number>", arity=(1, 1), expects="'backlog' expects an integer argument.")
+def backlog(line: Line) -> None:
+    """Connections that the kernel holds for a listener before they are accepted; maxconn when not set."""
+    line.set(units.take_integer(line.args()))
+
+
+@keyword(
+    "description",
+    places=("frontend", "listen", "backend"),
+    usage="<text>",
+    arity=(1, None),
+    expects="'description' expects a string argument.",
+)
+def description(line: Line) -> None:
+    """Free text for the statistics page."""
+    line.set(" ".join(line.args().rest()))
+
+
+@keyword("id", places=("frontend", "listen", "backend"), usage="<number>", arity=(0, 1))
+def proxy_id(line: Line) -> None:
+    """A number of its own for a proxy, instead of its position; unique among all proxies."""
+    number = units.parse_integer(line.args().next("'id' expects an integer argument."))
+    if number <= 0:
+        raise ConfigError("custom id has to be > 0.", line.spans[1])
+    line.set(number)
+
+
+@keyword("guid", places=("frontend", "listen", "backend"), usage="<name>", arity=(1, 1), status=HARMLESS)
+def guid(line: Line) -> None:
+    """A name that stays the same over reloads, for tools that follow statistics."""
+    line.set(line.args().next())
+
+
+@keyword("disabled", places=PROXY, arity=(0, 0))
+def disabled(line: Line) -> None:
+    """The proxy is read but not started."""
+    line.record.set("disabled", True, line.span)
+
+
+@keyword("enabled", places=PROXY, arity=(0, 0))
+def enabled(line: Line) -> None:
+    """The proxy starts although its defaults say `disabled`."""
+    line.record.set("disabled", False, line.span)
+
+
+def flag(line: Line) -> None:
+    """Stores a boolean option."""
+    name = line.name
+    if line.reset:
+        line.record.values.pop(name, None)
+    else:
+        line.record.set(name, not line.negated, line.span)
+
+
+_HTTP_MODES = ("option http-keep-alive", "option http-server-close", "option httpclose")
+
+
+def http_mode(line: Line) -> None:
+    """Stores one of the connection modes of HTTP and takes the others back."""
+    values = line.record.values
+    if line.negated or line.reset:
+        values.pop(line.name, None)
+        return
+    for name in _HTTP_MODES:
+        values.pop(name, None)
+    line.record.set(line.name, True, line.span)
+
+
+for _name, _doc in (
+    ("http-keep-alive", "Connections of both sides serve one request after another (the default)."),
+    ("http-server-close", "The server's connection is closed after each response, the client's is kept."),
+    ("httpclose", "Both connections are closed after one request and its response."),
+):
+    registry.declare(Kind.KEYWORD, f"option {_name}", http_mode, places=PROXY, doc=_doc, arity=(0, 0), negatable=True)
+
+# name, places, status, meaning; "plain" options that `no` cannot negate stand in later_proxy.py
+FLAGS: tuple[tuple[str, tuple[str, ...], Status, str], ...] = (
+    ("abortonclose", PROXY, FULL, "A client that closes its side while its request waits takes the request with it."),
+    ("allbackups", BACK, FULL, "All backup servers are used together instead of only the first one."),
+    ("checkcache", BACK, UNSAFE, "Responses that would let a cache store a cookie are blocked."),
+    ("clitcpka", FRONT, FULL, "TCP keep-alive probes to clients."),
+    ("contstats", FRONT, HARMLESS, "Counters of long streams grow while they run; here they always do or never do."),
+    ("disable-h2-upgrade", FRONT, HARMLESS, "An HTTP/1 connection is not turned into HTTP/2 by its preface."),
+    ("dontlog-normal", FRONT, FULL, "Streams without any error are not logged."),
+    ("dontlognull", FRONT, FULL, "Connections without any data are not logged."),
+    ("h1-case-adjust-bogus-client", FRONT, HARMLESS, "Header names are re-cased for clients by `h1-case-adjust`."),
+    ("h1-case-adjust-bogus-server", BACK, HARMLESS, "Header names are re-cased for servers by `h1-case-adjust`."),
+    ("http-buffer-request", PROXY, FULL, "The rules wait until the request's body has arrived or the buffer is full."),
+    ("http-drop-request-trailers", BACK, HARMLESS, "Trailers of requests are not forwarded."),
+    ("http-drop-response-trailers", FRONT, HARMLESS, "Trailers of responses are not forwarded."),
+    ("http-ignore-probes", FRONT, FULL, "A connection that ends without a request gets neither a 408 nor a log line."),
+    ("http-no-delay", PROXY, HARMLESS, "Data is sent at once, also where waiting could fill segments better."),
+    ("http-pretend-keepalive", BACK, FULL, "Servers are told keep-alive even if the connection will be closed."),
+    ("http-use-proxy-header", FRONT, HARMLESS, "`Proxy-Connection` counts as `Connection`."),
+    ("idle-close-on-response", FRONT, HARMLESS, "On a soft stop idle connections live until their next response."),
+    ("independent-streams", PROXY, HARMLESS, "Writing does not refresh the timeout of the reading side."),
+    ("log-health-checks", BACK, HARMLESS, "Every change of a health check's result is logged."),
+    ("log-separate-errors", FRONT, FULL, "Streams with errors are logged at level err."),
+    ("logasap", FRONT, FULL, "The log line is written at the response head instead of the end."),
+    ("nolinger", PROXY, FULL, "Connections are closed with a reset."),
+    (
+        "prefer-last-server",
+        BACK,
+        HARMLESS,
+        "A client's next request goes to the same server where nothing else decides.",
+    ),
+    ("socket-stats", FRONT, HARMLESS, "Counters are kept per listening socket as well."),
+    ("splice-auto", PROXY, HARMLESS, "The kernel may move data between sockets."),
+    ("splice-request", PROXY, HARMLESS, "The kernel moves data of requests between sockets."),
+    ("splice-response", PROXY, HARMLESS, "The kernel moves data of responses between sockets."),
+    ("srvtcpka", BACK, FULL, "TCP keep-alive probes to servers."),
+    ("tcp-smart-accept", FRONT, HARMLESS, "The ACK that completes an accept is delayed."),
+    ("tcp-smart-connect", BACK, HARMLESS, "The ACK that completes a connect is delayed."),
+    ("transparent", BACK, UNSAFE, "Connections go to the address that the client wanted."),
+    ("use-small-buffers", BACK, HARMLESS, "Small buffers hold what waits in queues."),
+)
+
+for _name, _places, _status, _doc in FLAGS:
+    registry.declare(
+        Kind.KEYWORD, f"option {_name}", flag, places=_places, status=_status, doc=_doc, arity=(0, 0), negatable=True
+    )
+
+VIOLATIONS = {
+    "accept-invalid-http-request": "accept-unsafe-violations-in-http-request",
+    "accept-invalid-http-response": "accept-unsafe-violations-in-http-response",
+}
+
+
+def violations(line: Line) -> None:
+    """Stored under today's name, whichever was written."""
+    name = line.words[1]
+    today = f"option {VIOLATIONS.get(name, name)}"
+    if line.reset:
+        line.record.values.pop(today, None)
+    else:
+        line.record.set(today, not line.negated, line.span)
+
+
+for (_old, _new), _places in zip(VIOLATIONS.items(), (FRONT, BACK), strict=True):
+    registry.declare(
+        Kind.KEYWORD,
+        (f"option {_new}", f"option {_old}"),
+        violations,
+        places=_places,
+        status=HARMLESS,
+        doc="Some malformed messages are let through. Without effect the proxy stays strict.",
+        arity=(0, 0),
+        negatable=True,
+    )
+
+
+@keyword("option tcpka", places=PROXY, arity=(0, 0))
+def tcpka(line: Line) -> None:
+    """TCP keep-alive probes on both sides that the proxy has."""
+    for name in ("option clitcpka", "option srvtcpka"):
+        line.record.set(name, True, line.span)
+
+
+@keyword("option", places=PROXY, usage="<name> ...")
+def unknown_option(line: Line) -> None:
+    """One of the options above."""
+    if len(line.words) < 2:
+        raise ConfigError("'option' expects an option name.", line.span)
+    misplaced.judge_option(line)

@@ -1,0 +1,275 @@
+"""Configuration files -> Configuration: the only door from text to records.
+
+    files -> lines -> words (lexer) -> conditional blocks -> sections -> keyword factories of the registry
+
+Promises: no text raises; every problem of a load is in `configuration.report`, in order; a line that is wrong is
+skipped and reading goes on; the text itself is kept (`configuration.sources`), byte for byte. The room knows no
+keyword: what a section or a keyword means is beside its declaration.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, MutableMapping, Sequence
+from pathlib import Path
+
+from pylb import registry
+from pylb.config import blocks, lexer, misplaced
+from pylb.config.conditions import HAPROXY_BRANCH, HAPROXY_VERSION
+from pylb.config.model import Configuration, Record, SourceFile
+from pylb.config.words import Line
+from pylb.errors import ConfigError, Report, Severity, Span, did_you_mean
+from pylb.registry import Kind, Status, Word
+
+MAX_NAME_WORDS = 3
+
+
+def load(
+    paths: Iterable[str], *, environment: MutableMapping[str, str] | None = None, report: Report | None = None
+) -> Configuration:
+    """Reads files, and of directories every `*.cfg` in order of name, as one configuration.
+
+    `environment` is what `$NAME` sees and `setenv` changes: the process's own unless another mapping is given.
+    """
+    reader = Reader(os.environ if environment is None else environment, report)
+    files = [file for path in paths for file in _expand(path, reader.config.report)]
+    reader.announce(files)
+    for file in files:
+        try:
+            data = Path(file).read_bytes()
+        except OSError as error:
+            reader.config.report.alert(f"Could not open configuration file {file} : {error.strerror}")
+        else:
+            reader.read(file, data)
+    return reader.finish()
+
+
+def parse_text(
+    text: str | bytes,
+    name: str = "test.cfg",
+    *,
+    environment: MutableMapping[str, str] | None = None,
+    report: Report | None = None,
+) -> Configuration:
+    """Reads one text as if it were the file `name`."""
+    reader = Reader({} if environment is None else environment, report)
+    reader.announce([name])
+    reader.read(name, text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape"))
+    return reader.finish()
+
+
+def _expand(path: str, report: Report) -> list[str]:
+    if not os.path.isdir(path):
+        return [path]
+    try:
+        names = sorted(os.listdir(path))
+    except OSError as error:
+        report.alert(f"Cannot open configuration file/directory {path} : {error.strerror}")
+        return []
+    chosen = [os.path.join(path, name) for name in names if name.endswith(".cfg") and not name.startswith(".")]
+    return [file for file in chosen if os.path.isfile(file)]
+
+
+class Reader:
+    """State of one load: the open section, the conditional blocks, the environment."""
+
+    def __init__(self, environment: MutableMapping[str, str], report: Report | None = None) -> None:
+        self.config = Configuration(report)
+        self.environment = self.config.environment = environment
+        self.place = ""  # section word of the open section
+        self.record: Record | None = None
+        self.file = ""
+        self.number = 0
+        self.blocks = blocks.Blocks(self.config.report, environment)
+        self.lookup = self.variable  # one bound method for all lines
+
+    def announce(self, files: list[str]) -> None:
+        """Sets the variables that HAProxy defines for its configuration."""
+        self.environment["HAPROXY_CFGFILES"] = ";".join(files)
+        self.environment["HAPROXY_BRANCH"] = HAPROXY_BRANCH
+        self.environment.setdefault("HAPROXY_STARTUP_VERSION", HAPROXY_VERSION)
+        if "HAPROXY_LOCALPEER" not in self.environment:
+            self.environment["HAPROXY_LOCALPEER"] = os.uname().nodename
+
+    def variable(self, name: str) -> str | None:
+        """Value of `$name`, pseudo-variables included."""
+        if name.startswith("."):
+            record = self.record
+            values = {".FILE": self.file, ".LINE": str(self.number), ".SECTION": record.name if record else ""}
+            if name == ".SECTION" and not values[name]:
+                return self.place
+            return values.get(name)
+        return self.environment.get(name)
+
+    def read(self, name: str, data: bytes) -> None:
+        """Reads one file; a section never continues in the next one."""
+        source = SourceFile(name, lexer.from_bytes(data).split("\n"))
+        self.config.sources.append(source)
+        self.file = name
+        self.place, self.record = "", None
+        for number, text in enumerate(source.lines, 1):
+            if text:
+                self.number = number
+                self.line(text)
+        last = source.lines[-1]
+        if last:
+            position = len(last.encode("utf-8", "surrogateescape")) + 1
+            self.config.report.alert(
+                f"Missing LF on last line, file might have been truncated at position {position}.",
+                Span(name, len(source.lines), len(last), len(last) + 1, last),
+            )
+        self.blocks.end(Span(name, len(source.lines) - (not last)))
+
+    def line(self, text: str) -> None:
+        words, edges, error = lexer.split(text, self.lookup)
+        if error is not None:
+            if error.position < 0:
+                self.config.report.alert(error.message, Span(self.file, self.number, text=text))
+            else:  # the message shows the line itself
+                self.config.report.alert(error.shown(text), Span(self.file, self.number, error.position))
+            return
+        if not words:
+            return
+        spans = lexer.Spans(self.file, self.number, text, edges)
+        if words[0].startswith("."):
+            self.blocks.directive(words, spans)
+        elif self.blocks.active:
+            self.statement(words, spans)
+
+    def statement(self, words: list[str], spans: lexer.Spans) -> None:
+        """One line of a section, or one that opens a section."""
+        if "" in words:
+            # An empty word ends the arguments, as in HAProxy; nothing at all is no statement.
+            cut = words.index("")
+            if cut < len(words) - 1 and cut:
+                self.config.report.notice(
+                    f"argument number {cut} is empty and ends the line: '{words[cut + 1]}' is ignored.",
+                    spans[cut],
+                )
+            words, spans = words[:cut], lexer.Spans(spans.file, spans.line, spans.text, spans.edges[:cut])
+            if not words:
+                return
+        section = registry.find(Kind.SECTION, words[0])
+        if section is not None:
+            self.open(section, Line(words, spans, self.config, None, words[0]))
+            return
+        prefix = words[0] if words[0] in ("no", "default") else ""
+        if prefix:
+            words, spans = (
+                words[1:] or [""],
+                lexer.Spans(spans.file, spans.line, spans.text, spans.edges[1:] or spans.edges),
+            )
+        line = Line(words, spans, self.config, self.record, self.place)
+        line.negated, line.reset = prefix == "no", prefix == "default"
+        try:
+            self.dispatch(line)
+        except ConfigError as error:
+            self.config.report.error(error, line.span)
+
+    def open(self, section: Word, line: Line) -> None:
+        line.name = self.place = line.words[0]
+        # Lines of a section whose header is wrong are still checked, against a record that belongs to nothing.
+        self.record = Record(self.place, line.words[1] if len(line.words) > 1 else "", line.span)
+        self.config.use(section, line.span)
+        try:
+            self.record = section.factory(line)
+        except ConfigError as error:
+            self.config.report.error(error, line.span)
+            orphan = section.facts.get("orphan")
+            if orphan is not None:
+                self.record = orphan(line)
+
+    def dispatch(self, line: Line) -> None:
+        if not self.place:
+            raise ConfigError(f"unknown keyword '{line.words[0]}' out of section.", line.span, _section_hint(line))
+        word = find_keyword(line)
+        if word is not None:
+            misplaced.check_anonymous(line)
+            run(word, line)
+            return
+        if line.negated or line.reset:
+            self.config.report.alert(NEGATION, line.span)
+        misplaced.judge(line, MAX_NAME_WORDS)
+
+    def finish(self) -> Configuration:
+        """Adds what can only be said at the end, and gives the result."""
+        announce_inert(self.config)
+        return self.config
+
+
+def find_keyword(line: Line) -> Word | None:
+    """The registered word that the line starts with, the longest name first; sets `line.name`."""
+    words, place = line.words, line.place
+    for count in range(min(MAX_NAME_WORDS, len(words)), 0, -1):
+        name = words[0] if count == 1 else " ".join(words[:count])
+        word = registry.find(Kind.KEYWORD, name, place)
+        if word is not None:
+            line.name = name
+            return word
+    return None
+
+
+NEGATION = (
+    "negation/default currently supported only for options, log, busy-polling, set-dumpable, strict-limits, "
+    "insecure-fork-wanted and numa-cpu-mapping."
+)
+
+
+def run(word: Word, line: Line) -> None:
+    """Checks prefix and arity, then lets the keyword parse its line."""
+    if (line.negated or line.reset) and not word.facts.get("negatable"):
+        kind, _, name = line.name.partition(" ")
+        if kind == "option" and name:
+            raise ConfigError(f"negation/default is not supported for option '{name}'.", line.span)
+        raise ConfigError(NEGATION, line.span)
+    check_arity(word, line)
+    line.config.use(word, line.span)
+    word.factory(line)
+
+
+def check_arity(word: Word, line: Line) -> None:
+    """Compares the number of arguments with the word's `arity`; `expects` is its sentence for too few."""
+    arity = word.facts.get("arity")
+    if arity is None:
+        return
+    low, high = arity
+    first = line.name.count(" ") + 1
+    count = len(line.words) - first
+    if high is not None and count > high:
+        surplus = first + high
+        raise ConfigError(
+            f"'{line.name}' cannot handle unexpected argument '{line.words[surplus]}'.", line.spans[surplus]
+        )
+    if count < low:
+        expects = word.facts.get("expects")
+        raise ConfigError(expects or f"'{line.name}' expects {word.usage or f'{low} arguments'}.", line.span)
+
+
+def run_as(line: Line, words: list[str], spans: Sequence[Span] | None = None) -> None:
+    """Runs other words in the place of `line`: how old spellings reach today's keywords."""
+    other = Line(words, spans if spans is not None else [line.span] * len(words), line.config, line.record, line.place)
+    word = find_keyword(other)
+    if word is None:
+        raise ConfigError(f"unknown keyword '{words[0]}' in '{line.place}' section", line.span)
+    run(word, other)
+
+
+def _section_hint(line: Line) -> str:
+    near = did_you_mean(line.words[0], registry.names(Kind.SECTION))
+    return near.lstrip("; ") if near else ""
+
+
+def announce_inert(config: Configuration) -> None:
+    """One notice for every word that is understood but not acted upon, one diagnostic for partial ones."""
+    meanings = {
+        Status.HARMLESS: (Severity.NOTICE, "is understood but has no effect yet"),
+        Status.UNSAFE: (Severity.NOTICE, "is understood but not enforced yet: starting needs --allow-inert"),
+        Status.PARTIAL: (Severity.DIAG, "works in part"),
+    }
+    for status, (severity, meaning) in meanings.items():
+        for use in config.inert(status):
+            word = use.word
+            times = f" ({use.count} uses, the first here)" if use.count > 1 else ""
+            note = f" ({word.note})" if word.note else ""
+            emit = config.report.notice if severity is Severity.NOTICE else config.report.diag
+            emit(f"'{word.name}' {meaning}{note}{times}.", use.span)
