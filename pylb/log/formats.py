@@ -1,0 +1,174 @@
+"""The built-in line formats, and the two default ones written out by hand.
+
+`httplog` and `tcplog` are the texts that `option httplog` and `option tcplog` stand for; `http_line` and `tcp_line` write
+the same bytes as a compile of those texts would (a test compares them), several times faster: one formatting operation,
+timers computed together. They are what most installations log with, for every request.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pylb.clock import clock
+from pylb.counters import process
+from pylb.log import escape, facts, timers
+from pylb.log.dates import LOCAL, MILLISECONDS, local_ms
+
+if TYPE_CHECKING:
+    from pylb.records.stream import Stream
+
+TEXTS: Final = {
+    "httplog": "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r",
+    "httplog clf": '%{+Q}o %{-Q}ci - - [%trg] %r %ST %B "" "" %cp %ms %ft %b %s '
+    "%TR %Tw %Tc %Tr %Ta %tsc %ac %fc %bc %sc %rc %sq %bq %CC %CS %hrl %hsl",
+    "tcplog": "%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq",
+    "httpslog": "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r "
+    "%[fc_err]/%[ssl_fc_err,hex]/%[ssl_c_err]/%[ssl_c_ca_err]/%[ssl_fc_is_resumed] %[ssl_fc_sni]/%sslv/%sslc",
+}
+
+_search = escape.search_line
+_braces = facts.braces
+
+
+def http_line(stream: Stream) -> bytes:
+    """A line of `option httplog`, without logasap."""
+    session = stream.session
+    frontend = stream.frontend
+    backend = stream.backend
+    server = stream.server
+    request = stream.request
+    start = stream.start
+
+    # Timers: whole milliseconds since the first byte of the request. Idle time and handshake cancel out of all five.
+    end = int((clock.now - start) * 1000)
+    moment = stream.request_end
+    asked = int((moment - start) * 1000) if moment else -1
+    moment = stream.connect_start
+    if moment:
+        queued = int((moment - start) * 1000)
+        wait = queued - (asked if asked >= 0 else 0)
+        moment = stream.server_connected
+        if moment:
+            connected = int((moment - start) * 1000)
+            connect = connected - queued
+            moment = stream.response_end
+            answer = int((moment - start) * 1000) - connected if moment else -1
+        else:
+            connect = answer = -1
+    else:
+        wait = connect = answer = -1
+
+    address = session.address
+    if session.src is None and address.__class__ is tuple:
+        client = address[0]
+        port = address[1]
+    else:
+        client = facts.client_ip(session).decode()
+        port = facts.client_port(session)
+    wall = stream.start_wall
+    second = int(wall)
+    if request is None:
+        line = facts.BADREQ
+    else:
+        line = request.line
+        if len(line) > facts.URI_MAX:
+            line = line[: facts.URI_MAX]
+        if _search(line) is not None:
+            line = escape.line(line)
+    captured = stream.captures_request
+    heads = b""
+    if captured is not None or frontend.capture_slots[0]:
+        heads = _braces(captured, frontend.capture_slots[0]) + b" "  # type: ignore[operator]
+    captured = stream.captures_response
+    if captured is not None or frontend.capture_slots[1]:
+        heads += _braces(captured, frontend.capture_slots[1]) + b" "  # type: ignore[operator]
+    cookies = stream.cookie_captured
+    return b'%b:%d [%b.%b] %b%b %b/%b %d/%d/%d/%d/%d %d %d %b%b%b%b %d/%d/%d/%d/%b%d %d/%d %b"%b"' % (
+        client.encode(),
+        port,
+        LOCAL[second],
+        MILLISECONDS[int((wall - second) * 1000)],
+        frontend.label,
+        b"" if session.tls is None else b"~",
+        frontend.label if backend is None else backend.label,
+        b"<NOSRV>" if server is None else server.label,
+        asked,
+        wait,
+        connect,
+        answer,
+        end,
+        stream.status,
+        stream.bytes_out,
+        b"- - " if cookies is None else _cookies(cookies),
+        stream.end_state,
+        stream.end_cause,
+        stream.cookie_request + stream.cookie_response,
+        process.conn_cur,
+        frontend.counters.conn_cur,
+        0 if backend is None else backend.counters.conn_cur,
+        0 if server is None else server.served,
+        b"+" if stream.redispatched else b"",
+        stream.retries,
+        stream.queue_server,
+        stream.queue_backend,
+        heads,
+        line,
+    )
+
+
+def _cookies(captured: tuple[bytes | None, bytes | None]) -> bytes:
+    return b"".join([(b"-" if text is None else escape.line(text)) + b" " for text in captured])
+
+
+def tcp_line(stream: Stream) -> bytes:
+    """A line of `option tcplog`, without logasap."""
+    session = stream.session
+    frontend = stream.frontend
+    backend = stream.backend
+    server = stream.server
+    address = session.address
+    if session.src is None and address.__class__ is tuple:
+        client = address[0]
+        port = address[1]
+    else:
+        client = facts.client_ip(session).decode()
+        port = facts.client_port(session)
+    began = timers.begun(stream)
+    return b"%b:%d [%b] %b%b %b/%b %d/%d/%d %d %b%b %d/%d/%d/%d/%b%d %d/%d" % (
+        client.encode(),
+        port,
+        local_ms(stream.start_wall - (stream.start - began)),
+        frontend.label,
+        b"" if session.tls is None else b"~",
+        frontend.label if backend is None else backend.label,
+        b"<NOSRV>" if server is None else server.label,
+        timers.queue(stream),
+        timers.connect(stream),
+        timers.total_now(stream),
+        stream.bytes_out,
+        stream.end_state,
+        stream.end_cause,
+        process.conn_cur,
+        frontend.counters.conn_cur,
+        0 if backend is None else backend.counters.conn_cur,
+        0 if server is None else server.served,
+        b"+" if stream.redispatched else b"",
+        stream.retries,
+        stream.queue_server,
+        stream.queue_backend,
+    )
+
+
+def connect_line(stream: Stream) -> bytes:
+    """The line of a frontend without any format: one per accepted connection (or request), when it begins."""
+    session = stream.session
+    frontend = stream.frontend
+    mode = b"HTTP" if frontend.http else b"TCP"
+    return b"Connect from %b:%d to %b:%d (%b/%b)" % (
+        facts.client_ip(session),
+        facts.client_port(session),
+        facts.frontend_ip(session) or b"unix",
+        facts.frontend_port(session),
+        frontend.label,
+        mode,
+    )

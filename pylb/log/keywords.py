@@ -1,0 +1,354 @@
+"""The words that say what is logged and where: `log`, tags, formats, unique ids and the logging options.
+
+What they store: `log` appends LogLine records (to `proxy.loggers`, or to the list "log" of global); every word that
+chooses a line format stores a FormatLine under "log-format", so that the last one wins as in HAProxy. Formats are
+parsed when the program is built (logger.py): whether an alias may stand there depends on the proxy's final mode.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from pylb.config.addresses import check_numeric, parse_address
+from pylb.config.model import Address, ProxyConfig
+from pylb.config.words import Line, Words
+from pylb.errors import ConfigError, Span
+from pylb.log.levels import FACILITIES, LEVELS
+from pylb.log.syslog import FORMATS
+from pylb.registry import PROXY, Status, keyword
+
+DEFAULT_LENGTH: Final = 1024
+SYSLOG_PORT: Final = 514
+
+
+@dataclass(slots=True)
+class LogLine:
+    """One `log` line. `form` None: what log-send-hostname makes of the default; `ranges` select among `size` messages."""
+
+    address: Address
+    length: int
+    form: str | None
+    facility: int
+    most: int  # the least important level that is sent
+    least: int  # more important messages are sent as this level
+    ranges: tuple[tuple[int, int], ...]
+    size: int
+    span: Span
+
+
+@dataclass(slots=True)
+class FormatLine:
+    """A chosen line format: `name` is a built-in one ("httplog", "httplog clf", "tcplog", "httpslog") or "" with a text."""
+
+    name: str
+    text: str
+    span: Span
+
+
+# -- log -------------------------------------------------------------------------------------------------------------
+
+
+@keyword(
+    "log",
+    places="global",
+    usage="<address> [len <length>] [format <format>] [sample <ranges>:<size>] <facility> [<level> [<minlevel>]]",
+    negatable=True,
+    status=Status.PARTIAL,
+    note="ring@ and stream addresses are accepted, but their lines are dropped and counted",
+)
+def log_global(line: Line) -> None:
+    """Adds a syslog destination that receives the process's own messages and the lines of proxies with `log global`.
+
+    The address is `host[:port]` (UDP, port 514 by default), the path of a unix datagram socket, `stdout`, `stderr` or
+    `fd@<number>`. `len` cuts lines (80 to 65535, 1024 by default); `format` chooses what precedes them (local, rfc3164,
+    rfc5424, priority, short, timed, iso, raw); `sample 1,3-4:5` takes some of every five; the facility is one of syslog's
+    24, the levels bound what is sent and how important it may look. `no log` forgets the destinations given so far.
+    Manual, section 3.1.
+    """
+    if line.negated:
+        _flush(line)
+        line.record.values.pop("log", None)
+        return
+    line.record.append("log", _parse(line, "<address> and <facility>  as arguments"), line.span)
+
+
+@keyword(
+    "log",
+    places=PROXY,
+    usage="global | <address> [len <length>] [format <format>] [sample <ranges>:<size>] <facility> [<level> [<minlevel>]]",
+    negatable=True,
+    status=Status.PARTIAL,
+    note="ring@ and stream addresses are accepted, but their lines are dropped and counted",
+)
+def log_proxy(line: Line) -> None:
+    """Logs the proxy's traffic and events: `global` to the destinations of the global section, else as `log` there.
+
+    `no log` forgets what a defaults section gave. Manual, section 4.2.
+    """
+    proxy = line.proxy
+    if line.negated:
+        _flush(line)
+        proxy.loggers.clear()
+    elif line.words[1:] == ["global"]:
+        if "global" not in proxy.loggers:
+            proxy.loggers.append("global")
+    else:
+        proxy.loggers.append(_parse(line, "<address> and <facility> or global as arguments"))
+
+
+def _flush(line: Line) -> None:
+    if len(line.words) > 1:
+        raise ConfigError("log : 'no log' does not expect arguments", line.spans[1])
+
+
+def _parse(line: Line, expected: str) -> LogLine:
+    words = line.args()
+    if words.peek() == "global" and len(line.words) == 2:
+        words.fail("log : 'global' is not supported for a global syslog server", last=False)
+    if len(line.words) < 3:
+        raise ConfigError(f"log : expects {expected}", line.span)
+    where = words.next()
+    address_span = words.last_span
+    length, form, ranges, size = DEFAULT_LENGTH, None, (), 0
+    if words.accept("len"):
+        length = _length(words)
+    if words.accept("format"):
+        form = words.peek() or ""
+        if form not in FORMATS:
+            words.fail(f"log : unknown log format '{form}'", last=False)
+        words.next()
+    if words.accept("sample"):
+        ranges, size = _sample(words)
+    facility = words.peek() or ""
+    if facility not in FACILITIES:
+        words.fail(f"log : unknown log facility '{facility}'", last=False)
+    words.next()
+    most = _level(words, "optional log level", len(LEVELS) - 1)
+    least = _level(words, "optional minimum log level", 0)
+    if not words.end:
+        words.fail(f"log : cannot handle unexpected argument '{words.peek()}'", last=False)
+    address = _address(where, address_span)
+    return LogLine(address, length, form, FACILITIES.index(facility), most, least, ranges, size, line.span)
+
+
+def _length(words: Words) -> int:
+    text = words.peek() or ""
+    if not (text.isascii() and text.isdigit() and 80 <= int(text[:9]) <= 65535):
+        words.fail(f"log : invalid log length '{text}', must be between 80 and 65535", last=False)
+    return int(words.next())
+
+
+def _level(words: Words, what: str, default: int) -> int:
+    name = words.peek()
+    if name is None:
+        return default
+    if name not in LEVELS:
+        words.fail(f"log : unknown {what} '{name}'", last=False)
+    return LEVELS.index(words.next())
+
+
+def _sample(words: Words) -> tuple[tuple[tuple[int, int], ...], int]:
+    """`<ranges>:<size>`; without a colon HAProxy takes nothing as a sample."""
+    text = words.next("log : missing sample ranges")
+    given, colon, size_text = text.partition(":")
+    if not colon:
+        words.fail(f"log : missing sample size for sample range '{given}'")
+    if not (size_text.isascii() and size_text.isdigit()) or int(size_text[:9]) == 0:
+        words.fail(f"log : wrong sample size '{size_text}' for sample range '{given}'")
+    ranges = sorted(_range(words, part) for part in given.split(","))
+    for (_, high), (low, _) in zip(ranges, ranges[1:], strict=False):
+        if low <= high:
+            words.fail("log : ranges are overlapping")
+    size = int(size_text[:9])
+    if ranges[-1][1] > size:
+        words.fail(
+            f"log : sample size {size} should be greater or equal to {ranges[-1][1]} the maximum of the high ranges limits"
+        )
+    return tuple(ranges), size
+
+
+def _range(words: Words, text: str) -> tuple[int, int]:
+    low, dash, high = text.partition("-")
+    if not dash:
+        high = low
+    if not all(part.isascii() and part.isdigit() for part in (low, high)) or not 1 <= int(low[:9]) <= int(high[:9]):
+        words.fail(f"log : wrong sample range '{text}'")
+    return int(low[:9]), int(high[:9])
+
+
+def _address(text: str, span: Span) -> Address:
+    if text in ("stdout", "stderr"):
+        return Address("fd", fd=1 if text == "stdout" else 2, stream=False, text=text)
+    family, at, name = text.partition("@")
+    if at and family in ("ring", "backend"):
+        return Address(family, host=name, stream=True, text=text)
+    try:
+        address = parse_address(text, port="optional", datagrams=True, stream=False, default_port=SYSLOG_PORT)
+        check_numeric(address)
+    except ValueError as error:
+        raise ConfigError(f"log : {error}", span) from None
+    return address
+
+
+# -- tag and host name -----------------------------------------------------------------------------------------------
+
+
+@keyword("log-tag", places=("global", *PROXY), usage="<string>")
+def log_tag(line: Line) -> None:
+    """Name of the program in log lines, "haproxy" by default; a proxy's own overrides the global one."""
+    words = line.args()
+    line.set(words.next("'log-tag' expects a tag for use in syslog."))
+    if line.place == "global":
+        words.finish()
+
+
+@keyword("log-send-hostname", places="global", usage="[<string>]")
+def log_send_hostname(line: Line) -> None:
+    """Puts a host name (the machine's by default) into syslog headers; the default format becomes rfc3164."""
+    if "log-send-hostname" in line.record.values:
+        raise ConfigError("'log-send-hostname' already specified. Continuing.", line.span)
+    line.set(line.args().peek() or "")
+
+
+# -- formats ---------------------------------------------------------------------------------------------------------
+
+
+def _one_argument(line: Line) -> str:
+    words = line.args()
+    text = words.next(f"{line.name} expects an argument.")
+    if not words.end:
+        words.fail(f"{line.name} expects only one argument, don't forget to escape spaces!", last=False)
+    return text
+
+
+def _ignored_in_backend(line: Line, what: str) -> bool:
+    if line.place != "backend":
+        return False
+    line.warning(f"backend '{line.proxy.name}' : '{what}' directive is ignored in backends.")
+    return True
+
+
+def _choose(line: Line, name: str, text: str = "") -> None:
+    line.proxy.set("log-format", FormatLine(name, text, line.span), line.span)
+
+
+@keyword("log-format", places=PROXY, usage="<format>")
+def log_format(line: Line) -> None:
+    """The text of the frontend's log lines: words, %aliases and %[expressions]. Manual, section 8.2.6."""
+    text = _one_argument(line)
+    if not _ignored_in_backend(line, "log-format"):
+        _choose(line, "", text)
+
+
+@keyword("log-format-sd", places=PROXY, usage="<format>")
+def log_format_sd(line: Line) -> None:
+    """The structured data of destinations with `format rfc5424` (RFC 5424 section 6.3), as a log format."""
+    text = _one_argument(line)
+    if not _ignored_in_backend(line, "log-format-sd"):
+        line.set(FormatLine("", text, line.span))
+
+
+@keyword("error-log-format", places=PROXY, usage="<format>")
+def error_log_format(line: Line) -> None:
+    """The text of lines about connections that failed before a request: handshakes, PROXY headers. Manual 8.2.5."""
+    text = _one_argument(line)
+    if not _ignored_in_backend(line, "error-log-format"):
+        line.set(FormatLine("", text, line.span))
+
+
+@keyword("unique-id-format", places=PROXY, usage="<format>")
+def unique_id_format(line: Line) -> None:
+    """A log format that makes an identifier for every request; %ID logs it."""
+    line.set(FormatLine("", _one_argument(line), line.span))
+
+
+@keyword("unique-id-header", places=PROXY, usage="<name>")
+def unique_id_header(line: Line) -> None:
+    """Name of a header field that carries the unique id to the server."""
+    line.set(line.args().next("unique-id-header expects an argument."))
+
+
+@keyword("option httplog", places=PROXY, usage="[clf]")
+def option_httplog(line: Line) -> None:
+    """Logs requests with timers, status, states, counts, captures and the request line; `clf` in CLF's order."""
+    words = line.args()
+    clf = words.peek()
+    if clf is not None and clf != "clf":
+        words.fail("keyword 'httplog' only supports option 'clf'.", last=False)
+    if clf is not None:
+        words.next()
+    if not words.end:
+        words.fail(f"'option httplog' cannot handle unexpected argument '{words.peek()}'.", last=False)
+    if not _ignored_in_backend(line, "option httplog"):
+        _choose(line, "httplog clf" if clf else "httplog")
+
+
+@keyword("option tcplog", places=PROXY, arity=(0, 0))
+def option_tcplog(line: Line) -> None:
+    """Logs connections with timers, bytes, termination state and counts."""
+    if not _ignored_in_backend(line, "option tcplog"):
+        _choose(line, "tcplog")
+
+
+@keyword("option httpslog", places=PROXY, arity=(0, 0))
+def option_httpslog(line: Line) -> None:
+    """As `option httplog`, with the errors, name, version and cipher of the client's TLS connection."""
+    if not _ignored_in_backend(line, "option httpslog"):
+        _choose(line, "httpslog")
+
+
+# -- switches --------------------------------------------------------------------------------------------------------
+
+
+def _switch(line: Line) -> None:
+    line.proxy.set(line.name, not (line.negated or getattr(line, "reset", False)), line.span)
+
+
+def _side(line: Line, needs: str) -> None:
+    """HAProxy ignores an option that the proxy's side does not have, with a warning."""
+    proxy: ProxyConfig = line.proxy
+    if line.place == "defaults" or (proxy.is_front if needs == "frontend" else proxy.is_back):
+        _switch(line)
+        return
+    option = line.name.removeprefix("option ")
+    line.warning(f"'{option}' ignored because {line.place} '{proxy.name}' has no {needs} capability.")
+
+
+@keyword("option dontlognull", places=PROXY, arity=(0, 0), negatable=True)
+def option_dontlognull(line: Line) -> None:
+    """Does not log connections on which the client sent nothing: probes and port scans."""
+    _side(line, "frontend")
+
+
+@keyword("option dontlog-normal", places=PROXY, arity=(0, 0), negatable=True)
+def option_dontlog_normal(line: Line) -> None:
+    """Logs only what went wrong: errors, timeouts, retries, redispatches, statuses of 500 and above."""
+    _side(line, "frontend")
+
+
+@keyword("option logasap", places=PROXY, arity=(0, 0), negatable=True)
+def option_logasap(line: Line) -> None:
+    """Logs when the response head (mode tcp: the server connection) is there; totals carry a `+`."""
+    _side(line, "frontend")
+
+
+@keyword("option log-separate-errors", places=PROXY, arity=(0, 0), negatable=True)
+def option_log_separate_errors(line: Line) -> None:
+    """Raises the level of lines about failures from info to err."""
+    _side(line, "frontend")
+
+
+@keyword(
+    "option log-health-checks",
+    places=PROXY,
+    arity=(0, 0),
+    negatable=True,
+    status=Status.HARMLESS,
+    note="waits for health checks",
+)
+def option_log_health_checks(line: Line) -> None:
+    """Logs every change of a health check's result, not only changes of the server's state."""
+    _side(line, "backend")
+
+
