@@ -1,0 +1,401 @@
+"""Addresses and facts of the client connection.
+
+Source and destination are learnt on first use and kept on the session as packed bytes; unix sockets have none.
+`src`/`dst` are what rules see (`set-src`, `set-dst` change them); `fc_*` is what the connection really is, after a
+PROXY header and `tcp-request connection set-src` (manual 7.3.3).
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from pylb.registry import Status, fetch
+from pylb.sample.scopes import Scope
+from pylb.sample.values import MISS, Absent, Fetch
+
+_MAPPED = b"\0" * 10 + b"\xff\xff"
+
+
+def pack(address: Any) -> bytes | None:
+    """Packed form of a socket address tuple; None for unix sockets. An IPv6 zone is cut off."""
+    if not isinstance(address, tuple):
+        return None
+    host: str = address[0]
+    if ":" in host:
+        return socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
+    return socket.inet_aton(host)
+
+
+def unpack(packed: bytes, port: int) -> tuple[Any, ...]:
+    """Socket address tuple of a packed address."""
+    if len(packed) == 4:
+        return (socket.inet_ntoa(packed), port)
+    return (socket.inet_ntop(socket.AF_INET6, packed), port, 0, 0)
+
+
+def local_address(session: Any) -> Any:
+    """Address at which the client arrived (tuple, or str for unix sockets), asked of the kernel once."""
+    local = session.local
+    if local is None:
+        header = session.proxy_header
+        local = getattr(header, "dst", None) if header is not None else None
+        if local is None:
+            connection = session.connection
+            local = connection.getsockname() if connection is not None else ""
+        session.local = local
+    return local
+
+
+def source(session: Any) -> bytes | Absent:
+    """Packed source address as rules see it."""
+    packed: bytes | None = session.src
+    if packed is None:
+        address = session.address
+        packed = pack(address)
+        if packed is None:
+            return MISS
+        session.src = packed
+        session.src_port = address[1]
+    return packed
+
+
+def destination(session: Any) -> bytes | Absent:
+    """Packed destination address as rules see it."""
+    packed: bytes | None = session.dst
+    if packed is None:
+        address = local_address(session)
+        packed = pack(address)
+        if packed is None:
+            return MISS
+        session.dst = packed
+        session.dst_port = address[1]
+    return packed
+
+
+@fetch("src", out="addr", scope=Scope.CLIENT)
+def src() -> Fetch:
+    """Source address of the client as rules see it: a PROXY header, an address header of the load balancer in front or
+    a `set-src` action may have replaced the one of the socket."""
+
+    def read(ctx: Any) -> Any:
+        session = ctx.session
+        return session.src or source(session)
+
+    return read
+
+
+@fetch("src_port", out="int", scope=Scope.CLIENT)
+def src_port() -> Fetch:
+    """TCP source port of the client, changed by `set-src-port`."""
+
+    def read(ctx: Any) -> Any:
+        session = ctx.session
+        if session.src is None and source(session) is MISS:
+            return MISS
+        port: int = session.src_port
+        return port
+
+    return read
+
+
+@fetch("dst", out="addr", scope=Scope.CLIENT)
+def dst() -> Fetch:
+    """Address that the client connected to, changed by a PROXY header or `set-dst`."""
+
+    def read(ctx: Any) -> Any:
+        session = ctx.session
+        return session.dst or destination(session)
+
+    return read
+
+
+@fetch("dst_port", out="int", scope=Scope.CLIENT)
+def dst_port() -> Fetch:
+    """TCP port that the client connected to, changed by `set-dst-port`."""
+
+    def read(ctx: Any) -> Any:
+        session = ctx.session
+        if session.dst is None and destination(session) is MISS:
+            return MISS
+        port: int = session.dst_port
+        return port
+
+    return read
+
+
+def is_local(packed: bytes) -> bool:
+    """Whether an address belongs to this machine: loopback, or one that a socket can be bound to."""
+    if len(packed) == 16 and packed.startswith(_MAPPED):
+        packed = packed[12:]
+    if len(packed) == 4 and packed[0] == 127:
+        return True
+    family = socket.AF_INET if len(packed) == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(unpack(packed, 0))
+        except OSError:
+            return False
+    return True
+
+
+@fetch("src_is_local", "fc_src_is_local", out="bool", scope=Scope.CLIENT)
+def src_is_local() -> Fetch:
+    """True when the client's address is one of this machine (a socket is bound to it to find out)."""
+
+    def read(ctx: Any) -> Any:
+        packed = source(ctx.session)
+        return packed if isinstance(packed, Absent) else is_local(packed)
+
+    return read
+
+
+@fetch("dst_is_local", "fc_dst_is_local", out="bool", scope=Scope.CLIENT)
+def dst_is_local() -> Fetch:
+    """True when the destination address is one of this machine; false with transparent proxying to elsewhere."""
+
+    def read(ctx: Any) -> Any:
+        packed = destination(ctx.session)
+        return packed if isinstance(packed, Absent) else is_local(packed)
+
+    return read
+
+
+@fetch("fc_src", out="addr", scope=Scope.CLIENT)
+def fc_src() -> Fetch:
+    """Source address of the client connection, whatever `http-request set-src` said."""
+    return lambda ctx: pack(ctx.session.address) or MISS
+
+
+@fetch("fc_src_port", out="int", scope=Scope.CLIENT)
+def fc_src_port() -> Fetch:
+    """Source port of the client connection, whatever `http-request set-src-port` said."""
+
+    def read(ctx: Any) -> Any:
+        address = ctx.session.address
+        return address[1] if isinstance(address, tuple) else MISS
+
+    return read
+
+
+@fetch("fc_dst", out="addr", scope=Scope.CLIENT)
+def fc_dst() -> Fetch:
+    """Destination address of the client connection, whatever `http-request set-dst` said."""
+    return lambda ctx: pack(local_address(ctx.session)) or MISS
+
+
+@fetch("fc_dst_port", out="int", scope=Scope.CLIENT)
+def fc_dst_port() -> Fetch:
+    """Destination port of the client connection, whatever `http-request set-dst-port` said."""
+
+    def read(ctx: Any) -> Any:
+        address = local_address(ctx.session)
+        return address[1] if isinstance(address, tuple) else MISS
+
+    return read
+
+
+@fetch("fc_http_major", out="int", scope=Scope.CLIENT, status=Status.PARTIAL, note="1 until HTTP/2 exists")
+def fc_http_major() -> Fetch:
+    """Major HTTP version of the client's connection encoding: 1 for HTTP/1 and plain TCP, 2, or 3."""
+    return lambda ctx: getattr(ctx.session.connection, "major", 1)
+
+
+@fetch("bc_http_major", out="int", scope=Scope.RESPONSE_INFO, status=Status.PARTIAL, note="1 until HTTP/2 exists")
+def bc_http_major() -> Fetch:
+    """Major HTTP version of the connection to the server: 1, 2 or 3."""
+    return lambda ctx: 1 if ctx.server is not None else MISS
+
+
+@fetch("fc_rcvd_proxy", out="bool", scope=Scope.CLIENT)
+def fc_rcvd_proxy() -> Fetch:
+    """True when the client connection began with a PROXY protocol header."""
+    return lambda ctx: ctx.session.proxy_header is not None
+
+
+def _pp_field(name: str) -> Fetch:
+    def read(ctx: Any) -> Any:
+        header = ctx.session.proxy_header
+        return getattr(header, name, None) or MISS
+
+    return read
+
+
+@fetch("fc_pp_authority", out="str", scope=Scope.CLIENT)
+def fc_pp_authority() -> Fetch:
+    """Authority (host name) that the PROXY v2 header carried in its TLV 0x02."""
+    return _pp_field("authority")
+
+
+@fetch("fc_pp_unique_id", out="str", scope=Scope.CLIENT)
+def fc_pp_unique_id() -> Fetch:
+    """Unique ID that the PROXY v2 header carried in its TLV 0x05."""
+    return _pp_field("unique_id")
+
+
+for _side, _scope in (("fc", Scope.CLIENT), ("bc", Scope.RESPONSE_INFO)):
+    fetch(
+        f"{_side}_err",
+        out="int",
+        scope=_scope,
+        status=Status.PARTIAL,
+        note="always 0: a failed connection ends before rules run",
+        doc="Error code of the connection, 0 when there is none.",
+    )(lambda: lambda ctx: 0)
+    fetch(
+        f"{_side}_err_str",
+        out="str",
+        scope=_scope,
+        status=Status.PARTIAL,
+        note="always Success: a failed connection ends before rules run",
+        doc="Description of the connection's error.",
+    )(lambda: lambda ctx: b"Success")
+
+
+# Linux struct tcp_info: eight bytes of state and options, then 32-bit words (tcp(7), linux/tcp.h).
+_TCP_INFO = struct.Struct("=8B24I")
+_WORDS = {
+    "unacked": 4,
+    "sacked": 5,
+    "lost": 6,
+    "retrans": 7,
+    "fackets": 8,
+    "rtt": 15,
+    "rttvar": 16,
+    "reordering": 20,
+}
+
+
+def _tcp_info(ctx: Any, word: int) -> int | Absent:
+    sock = getattr(ctx.session.connection, "sock", None)
+    if sock is None:
+        return MISS
+    try:
+        raw = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
+    except OSError:  # a unix socket, or a closed one
+        return MISS
+    if len(raw) < _TCP_INFO.size:
+        return MISS
+    value: int = _TCP_INFO.unpack(raw)[8 + word]
+    return value
+
+
+def _timing(word: int) -> Callable[..., Fetch]:
+    def factory(unit: Any = None) -> Fetch:
+        name = unit.decode() if isinstance(unit, bytes) else unit or "ms"
+        if name not in ("ms", "us"):
+            raise ValueError(f"expects 'us' or 'ms', got '{name}'")
+        if name == "us":
+            return lambda ctx: _tcp_info(ctx, word)
+
+        def read(ctx: Any) -> Any:
+            value = _tcp_info(ctx, word)
+            return value if isinstance(value, Absent) else value // 1000
+
+        return read
+
+    return factory
+
+
+def _counting(word: int) -> Callable[[], Fetch]:
+    return lambda: lambda ctx: _tcp_info(ctx, word)
+
+
+_MEANING = {
+    "rtt": "Smoothed round trip time of the client connection, in milliseconds or as `us` says in microseconds.",
+    "rttvar": "Variation of the round trip time, in milliseconds or as `us` says in microseconds.",
+    "unacked": "Segments sent to the client and not acknowledged yet.",
+    "sacked": "Segments acknowledged selectively.",
+    "lost": "Segments considered lost.",
+    "retrans": "Segments retransmitted.",
+    "fackets": "Segments of forward acknowledgement.",
+    "reordering": "Reordering degree of the client connection.",
+}
+for _name, _word in _WORDS.items():
+    _timed = _name.startswith("rtt")
+    fetch(
+        f"fc_{_name}",
+        out="int",
+        scope=Scope.CLIENT,
+        args=("str?",) if _timed else (),
+        doc=f"{_MEANING[_name]} From the kernel's TCP_INFO; nothing on other sockets.",
+    )(_timing(_word) if _timed else _counting(_word))
+
+
+@fetch("so_id", out="int", scope=Scope.CLIENT_STREAM)
+def so_id() -> Fetch:
+    """Number of the listening socket within its frontend (`id` of the bind line)."""
+
+    def read(ctx: Any) -> Any:
+        listener = ctx.session.listener
+        number = getattr(listener, "id", None)
+        return MISS if number is None else number
+
+    return read
+
+
+@fetch("so_name", out="str", scope=Scope.CLIENT_STREAM)
+def so_name() -> Fetch:
+    """Name of the listening socket (`name` of the bind line)."""
+
+    def read(ctx: Any) -> Any:
+        name = getattr(ctx.session.listener, "name", None)
+        if not name:
+            return MISS
+        return name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")
+
+    return read
+
+
+@fetch("dst_conn", out="int", scope=Scope.CLIENT_STREAM)
+def dst_conn() -> Fetch:
+    """Connections now established on the listening socket that the client used."""
+
+    def read(ctx: Any) -> Any:
+        counters = getattr(ctx.session.listener, "counters", None)
+        return MISS if counters is None else counters.conn_cur
+
+    return read
+
+
+def _server_side(peer: bool) -> Callable[[Any], Any]:
+    """Socket address of the connection to the server: its peer, or our own end."""
+
+    def address(ctx: Any) -> Any:
+        back = getattr(ctx.stream, "back", None) if ctx.stream is not None else None
+        transport = getattr(back, "transport", None) or getattr(back, "connection", None) or back
+        sock = getattr(transport, "sock", None)
+        if sock is None:
+            return None
+        try:
+            return sock.getpeername() if peer else sock.getsockname()
+        except OSError:
+            return None
+
+    return address
+
+
+def _backward(peer: bool, port: bool) -> Callable[[], Fetch]:
+    address = _server_side(peer)
+
+    def factory() -> Fetch:
+        def read(ctx: Any) -> Any:
+            found = address(ctx)
+            if not isinstance(found, tuple):
+                return MISS
+            return found[1] if port else pack(found)
+
+        return read
+
+    return factory
+
+
+for _name, _peer, _port, _doc in (
+    ("bc_dst", True, False, "Address of the server's end of the server connection."),
+    ("bc_dst_port", True, True, "Port of the server's end of the server connection."),
+    ("bc_src", False, False, "Local address of the connection to the server."),
+    ("bc_src_port", False, True, "Local port of the connection to the server."),
+):
+    fetch(_name, out="int" if _port else "addr", scope=Scope.RESPONSE_INFO, doc=_doc)(_backward(_peer, _port))
