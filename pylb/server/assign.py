@@ -36,7 +36,7 @@ class Assignment:
     return a Server or None. `persistence.force` is a function(stream) -> bool or None (`force-persist`).
     """
 
-    __slots__ = ("algorithm", "backend", "persist", "queue", "redispatch", "servers", "wake")
+    __slots__ = ("algorithm", "backend", "fallback", "persist", "queue", "redispatch", "servers", "wake")
 
     def __init__(self, backend: Backend | Any, wake: Callable[[Any], None]) -> None:
         config = backend.config
@@ -44,6 +44,7 @@ class Assignment:
         self.algorithm = backend.algorithm
         self.servers = backend.servers
         self.wake = wake
+        self.fallback: Server | None = None  # `dispatch`: the only, nameless server
         self.persist = bool(config is not None and config.option("persist"))
         self.redispatch = bool(backend.redispatch)
         if backend.queue is None:
@@ -77,8 +78,8 @@ class Assignment:
         server = algorithm.choose(stream, avoid)
         if server is None:
             if not algorithm.total:
-                stream.server = None
-                return NONE
+                stream.server = self.fallback
+                return NONE if self.fallback is None else ASSIGNED
             return self._wait(stream, queue, None)
         if server.maxconn and (server.served >= server.limit() or server.queue.length):
             if server.maxqueue and server.queue.length >= server.maxqueue:

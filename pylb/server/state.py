@@ -151,12 +151,12 @@ def refresh(server: Server, cause: str = "") -> None:
         elif server.usable and not was_usable:
             assignment.offer(server)
     for follower in server.trackers:
-        _follow(follower, server)
+        follow(follower, server)
     for observer in server.observers:
         observer(server, cause)
 
 
-def _follow(follower: Server, leader: Server) -> None:
+def follow(follower: Server, leader: Server) -> None:
     admin = follower.admin & ~(Admin.TRACKED_MAINT | Admin.TRACKED_DRAIN)
     if leader.admin & IN_MAINT:
         admin |= Admin.TRACKED_MAINT

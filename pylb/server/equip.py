@@ -1,0 +1,163 @@
+"""From a backend's section to its servers, algorithm, queue and slots: `equip` per backend, then `link` across them.
+
+Every problem goes into `program.report`; a backend with problems is still complete enough to be checked further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from pylb import registry
+from pylb.balance.keywords import Balance
+from pylb.errors import NOWHERE, ConfigError
+from pylb.registry import Kind
+from pylb.server import state
+from pylb.server.assign import Assignment
+from pylb.server.keywords import RETRIES_DEFAULT, UseServer
+from pylb.server.persistence import Persistence
+from pylb.server.server import Server, build
+
+if TYPE_CHECKING:
+    from pylb.records.proxy import Backend
+
+
+def equip(backend: Backend, program: Any) -> None:
+    """Fills servers, by_name, algorithm, queue, assignment, retries, redispatch, reuse, fullconn of a backend.
+
+    `program` offers `report`, `wake(stream)` and what expressions need when they compile.
+    """
+    config = backend.config
+    report = program.report
+    for number, line in enumerate(config.servers):
+        try:
+            server = build(line, backend, number)
+        except ConfigError as error:
+            report.error(error, line.span)
+            continue
+        backend.servers.append(server)
+        backend.by_name[server.name] = server
+    number_servers(backend.servers)
+    _inherit_source(backend)
+    backend.retries = max(0, config.get("retries", RETRIES_DEFAULT))
+    backend.redispatch = config.get("option redispatch", 0)
+    backend.reuse = config.get("http-reuse", "safe")
+    backend.fullconn = config.get("fullconn", 0)
+    balance = config.get("balance")
+    if balance is None:
+        factory = registry.find(Kind.BALANCE, "roundrobin")
+        assert factory is not None
+        balance = Balance("roundrobin", factory.factory(None, None), False)
+    if balance.http and not config.http:
+        report.warning(
+            f"'balance {balance.name}' will be ignored for {config.kind} '{backend.name}' "
+            "(needs 'mode http'). Falling back to round robin.",
+            config.where.get("balance", NOWHERE),
+        )
+    backend.algorithm = balance.build(backend)
+    if config.http:
+        backend.persistence = Persistence.of(backend, program)
+    Assignment(backend, program.wake)
+    if config.get("dispatch") is not None and not backend.servers:
+        backend.assignment.fallback = _dispatched(backend, config.get("dispatch"))
+
+
+def link(backends: Iterable[Backend], program: Any) -> None:
+    """What needs all backends: tracked servers, use-server rules. Called once, after every `equip`."""
+    for backend in backends:
+        for server in backend.servers:
+            if server.values.get("track"):
+                try:
+                    _track(server, program)
+                except ConfigError as error:
+                    program.report.error(error)
+        rules = backend.config.get("use-server", ())
+        if rules:
+            backend.server_rules = _compile_rules(backend, rules, program)
+
+
+def number_servers(servers: list[Server]) -> None:
+    """Ids: those given, else the position, or the next free number where that is taken."""
+    taken = {server.values["id"] for server in servers if "id" in server.values}
+    for position, server in enumerate(servers, 1):
+        if "id" in server.values:
+            continue
+        number = position
+        while number in taken:
+            number += 1
+        taken.add(number)
+        server.id = number
+
+
+def _inherit_source(backend: Backend) -> None:
+    source = backend.config.get("source")
+    if source is None:
+        return
+    for server in backend.servers:
+        if "source" not in server.values:
+            server.source = source.get("source address")
+
+
+def _dispatched(backend: Backend, address: Any) -> Server:
+    from pylb.server.places import place
+
+    server = Server("<NOSRV>", backend, -1)
+    place(server, address)
+    return server
+
+
+def _track(server: Server, program: Any) -> None:
+    label = f"'server {server.backend.name}/{server.name}' : "
+    span = server.line.span if server.line is not None else NOWHERE
+    proxy, slash, name = server.values["track"].rpartition("/")
+    backend = program.backend(proxy) if slash else server.backend
+    if backend is None:
+        raise ConfigError(f"{label}unable to find required proxy '{proxy}' for tracking.", span)
+    leader = backend.by_name.get(name)
+    if leader is None:
+        raise ConfigError(f"{label}unable to find required server '{name}' for tracking.", span)
+    if server.checked:
+        raise ConfigError(f"{label}unable to enable checks and tracking at the same time!", span)
+    if not leader.checked and not leader.values.get("track"):
+        raise ConfigError(
+            f"{label}unable to use {backend.name}/{leader.name} for tracking as it does not have any check nor agent "
+            "enabled.",
+            span,
+        )
+    follower: Any = leader
+    while follower is not None:
+        if follower is server:
+            raise ConfigError(f"{label}unable to track {backend.name}/{name} because of a tracking loop.", span)
+        follower = follower.track
+    server.track = leader
+    leader.trackers.append(server)
+    if leader.admin or leader.operation is not server.operation:
+        state.follow(server, leader)
+
+
+def _compile_rules(backend: Backend, rules: list[UseServer], program: Any) -> Callable[[Any], Server | None]:
+    compiled: list[tuple[Callable[[Any], Any], Server | None, Callable[[Any], bytes] | None]] = []
+    for rule in rules:
+        server = backend.by_name.get(rule.name)
+        if server is None and rule.format is None:
+            program.report.alert(
+                f"{backend.config.kind} '{backend.name}' : unable to find server '{rule.name}' referenced in a "
+                "'use-server' rule.",
+                rule.span,
+            )
+            continue
+        name = None if server is not None else rule.format.compile(program)
+        compiled.append((rule.condition.compile(program), server, name))
+    by_label = {server.label: server for server in backend.servers}
+    persist = backend.config.option("persist")
+
+    def choose(stream: Any) -> Server | None:
+        for condition, fixed, name in compiled:
+            if condition(stream) is not True:
+                continue
+            server = fixed if fixed is not None else by_label.get(name(stream))  # type: ignore[misc]
+            if server is not None and (server.alive or persist):
+                return server
+        return None
+
+    return choose

@@ -1,0 +1,125 @@
+"""The lines that make servers: `server`, `default-server`, `server-template` (manual, chapters 4.2 and 5)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from pylb import registry
+from pylb.config.addresses import check_numeric, parse_address
+from pylb.config.model import ServerLine
+from pylb.errors import ConfigError, did_you_mean
+from pylb.registry import Kind, keyword
+
+if TYPE_CHECKING:
+    from pylb.config.model import Address
+    from pylb.config.words import Line, Words
+
+_STRAY: Final = re.compile(r"[^A-Za-z0-9_:.\-]")
+_RANGE: Final = re.compile(r"(\d+)(?:-(\d+))?\Z")
+DEFAULT: Final = "default-server"
+
+
+@keyword("server", places=("listen", "backend"), usage="<name> <address>[:[port]] [param*]")
+def server(line: Line) -> None:
+    """A server of this backend.
+
+    The port may be left out or be +N or -N: then the client's own destination port is used, shifted by N. An address of
+    0.0.0.0 is the client's own destination address. Names are resolved at start (see `init-addr`).
+    """
+    words = line.args()
+    usage = "'server' expects <name> and <addr>[:<port>] as arguments."
+    name = words.next(usage)
+    name_span = words.last_span
+    text = words.next(usage)
+    stray = _STRAY.search(name)
+    if stray:
+        raise ConfigError(f"character '{stray[0]}' is not permitted in server name '{name}'.", name_span)
+    record = ServerLine(name, None, line.span, dict(line.proxy.default_server))
+    label = f"'server {line.proxy.name}/{name}' : "
+    record.address = _address(words, text, label)
+    _options(words, record, label)
+    _enter(line, record, name_span)
+
+
+@keyword("default-server", places=("defaults", "listen", "backend"), usage="[param*]")
+def default_server(line: Line) -> None:
+    """Options for the servers that follow in this section; several lines add up, `no-...` words take back."""
+    words = line.args()
+    record = ServerLine(DEFAULT, None, line.span, dict(line.proxy.default_server))
+    _options(words, record, "")
+    line.proxy.default_server = record.values
+
+
+@keyword("server-template", places=("listen", "backend"), usage="<prefix> <num | range> <fqdn>[:<port>] [params*]")
+def server_template(line: Line) -> None:
+    """As many equal servers as <num> says, or as <first>-<last> spans, named <prefix> and their number."""
+    words = line.args()
+    usage = "'server-template' expects <prefix> <nb | range> <addr>[:<port>] as arguments."
+    prefix, count, text = words.next(usage), words.next(usage), words.next(usage)
+    first, last = _range(count, line)
+    for number in range(first, last + 1):
+        name = f"{prefix}{number}"
+        cursor = line.args()
+        cursor.index = words.index
+        record = ServerLine(name, None, line.span, dict(line.proxy.default_server), (prefix, first, last))
+        label = f"'server-template {line.proxy.name}/{prefix}' : "
+        record.address = _address(cursor, text, label)
+        _options(cursor, record, label)
+        _enter(line, record, line.spans[1])
+
+
+def _range(text: str, line: Line) -> tuple[int, int]:
+    match = _RANGE.match(text)
+    if match:
+        first, last = (int(match[1]), int(match[2])) if match[2] else (1, int(match[1]))
+        if 0 < first <= last:
+            return first, last
+    raise ConfigError(f"Wrong server-template number or range arg '{text}'.", line.spans[2])
+
+
+def _address(words: Words, text: str, label: str) -> Address:
+    try:
+        address = parse_address(text, port="optional", offsets=True, zero_port=True, descriptors=False, datagrams=True)
+        check_numeric(address)
+    except ValueError as error:
+        words.fail(f"{label}{error}")
+    return address
+
+
+def _options(words: Words, record: ServerLine, label: str) -> None:
+    known = registry.names(Kind.SERVER)
+    while not words.end:
+        name = words.next()
+        word = registry.find(Kind.SERVER, name)
+        if word is None:
+            guess = did_you_mean(name, known) or "."
+            hint = " Hint: no address was expected for this server." if record.name == DEFAULT else ""
+            words.fail(f"{label}unknown keyword '{name}'{guess}{hint}")
+        words.line.config.use(word, words.last_span)
+        try:
+            word.factory(words, record)
+        except ConfigError as error:
+            raise ConfigError(f"{label}{error.message}", error.span, error.hint) from None
+
+
+def _enter(line: Line, record: ServerLine, span: Any) -> None:
+    """Adds the server; a second one of that name, or of that id, is an error."""
+    proxy = line.proxy
+    other = next((each for each in proxy.servers if each.name == record.name), None)
+    if other is not None:
+        raise ConfigError(
+            f"{proxy.kind} '{proxy.name}', another server named '{record.name}' was already defined "
+            f"at line {other.span.line}, please use distinct names.",
+            span,
+        )
+    number = record.values.get("id")
+    if number is not None:
+        other = next((each for each in proxy.servers if each.values.get("id") == number), None)
+        if other is not None:
+            raise ConfigError(
+                f"'server {proxy.name}/{record.name}' : 'id' : custom id {number} already used at "
+                f"{other.span.file}:{other.span.line} ('server {other.name}').",
+                span,
+            )
+    proxy.servers.append(record)

@@ -1,0 +1,174 @@
+"""Words of a server line that concern TLS, protocols and other features of later issues: parsed and kept.
+
+`ssl` itself is unsafe while nothing encrypts; what only refines it is harmless without it. Words that would change
+whom we connect to, or through what, are unsafe as well.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pylb.config.units import parse_integer
+from pylb.registry import Status, server_option
+from pylb.server.option_shapes import choice, flag, text
+
+if TYPE_CHECKING:
+    from pylb.config.model import ServerLine
+    from pylb.config.words import Words
+
+_REFINES: Final = "refines `ssl`, which comes later"
+
+flag(
+    "ssl",
+    "ssl",
+    True,
+    status=Status.UNSAFE,
+    note="connections to servers are not encrypted yet",
+    doc="Speaks TLS to the server.",
+)
+flag("no-ssl", "ssl", False, doc="Takes back `ssl` of a default-server line.")
+
+for _name, _key, _value in (
+    ("check-ssl", "check-ssl", True),
+    ("no-check-ssl", "check-ssl", False),
+    ("allow-0rtt", "allow-0rtt", True),
+    ("ssl-reuse", "ssl-reuse", True),
+    ("no-ssl-reuse", "ssl-reuse", False),
+    ("tls-tickets", "tls-tickets", True),
+    ("no-tls-tickets", "tls-tickets", False),
+    ("renegotiate", "renegotiate", True),
+    ("no-renegotiate", "renegotiate", False),
+    ("sni-auto", "sni-auto", True),
+    ("no-sni-auto", "sni-auto", False),
+    ("check-sni-auto", "check-sni-auto", True),
+    ("no-check-sni-auto", "check-sni-auto", False),
+    *((f"force-{v}", "force version", v) for v in ("sslv3", "tlsv10", "tlsv11", "tlsv12", "tlsv13")),
+    *((f"no-{v}", f"no {v}", True) for v in ("sslv3", "tlsv10", "tlsv11", "tlsv12", "tlsv13")),
+):
+    flag(_name, _key, _value, status=Status.HARMLESS, note=_REFINES, doc=f"Sets `{_key}` of the server's TLS.")
+
+for _name, _missing in (
+    ("alpn", "'alpn' : missing the comma-delimited ALPN protocol suite."),
+    ("npn", "'npn' : missing the comma-delimited NPN protocol suite."),
+    ("check-alpn", "'check-alpn' : missing the comma-delimited ALPN protocol suite."),
+    ("ca-file", "'ca-file' : missing CAfile path."),
+    ("crl-file", "'crl-file' : missing CRLfile path."),
+    ("crt", "'crt' : missing certificate file path."),
+    ("ciphers", "'ciphers' : missing cipher suite."),
+    ("ciphersuites", "'ciphersuites' : missing cipher suite."),
+    ("curves", "'curves' : missing curve suite."),
+    ("sigalgs", "'sigalgs' : missing signature algorithm list."),
+    ("client-sigalgs", "'client-sigalgs' : missing signature algorithm list."),
+    ("ssl-min-ver", "'ssl-min-ver' : missing TLS version."),
+    ("ssl-max-ver", "'ssl-max-ver' : missing TLS version."),
+    ("sni", "'sni' : missing sni expression."),
+    ("check-sni", "'check-sni' : missing SNI."),
+    ("verifyhost", "'verifyhost' : missing hostname to verify against."),
+    ("ktls", "'ktls' : missing on/off value."),
+):
+    text(_name, _missing, status=Status.HARMLESS, note=_REFINES, doc=f"`{_name}` of the server's TLS.")
+
+
+@server_option("verify", usage="none|required", status=Status.HARMLESS, note=_REFINES)
+def verify(words: Words, server: ServerLine) -> None:
+    """Whether the server's certificate is checked."""
+    method = words.next("'verify' : missing verify method.")
+    if method not in ("none", "required"):
+        words.fail(f"'verify' : unknown verify method '{method}', only 'none' and 'required' are supported.")
+    server.values["verify"] = method
+
+
+for _name, _missing, _status, _note in (
+    ("resolvers", "'resolvers' expects <id> as argument..", Status.HARMLESS, "the name is resolved once, at start"),
+    ("namespace", "'namespace' : expects <name> as argument.", Status.UNSAFE, "network namespaces are not entered"),
+    ("socks4", "'socks4' expects <addr>:<port> as argument..", Status.UNSAFE, "connections go directly to the server"),
+    ("tcp-md5sig", "'tcp-md5sig' : missing password.", Status.UNSAFE, "segments are not signed"),
+    ("guid", "'guid' : expects an argument.", Status.HARMLESS, "stored only"),
+    ("shard", "'shard' expects an integer argument.", Status.HARMLESS, "peers come later"),
+    ("log-bufsize", "'log-bufsize' expects an integer argument.", Status.HARMLESS, "log backends come later"),
+    ("idle-ping", "'idle-ping' expects an argument.", Status.HARMLESS, "HTTP/2 comes later"),
+    ("pool-conn-name", "'pool-conn-name' expects an expression.", Status.HARMLESS, "stored only"),
+    ("check-pool-conn-name", "'check-pool-conn-name' expects a name.", Status.HARMLESS, "stored only"),
+    ("healthcheck", "'healthcheck' expects a name.", Status.HARMLESS, "checks come later"),
+    ("init-state", "'init-state' expects a state.", Status.HARMLESS, "checks come later"),
+    ("quic-cc-algo", "'quic-cc-algo' expects an algorithm.", Status.HARMLESS, "stored only"),
+    ("cc", "'cc' : expects an argument.", Status.HARMLESS, "stored only"),
+    ("proto", "'proto' : missing value.", Status.HARMLESS, "servers are spoken to in HTTP/1"),
+    ("check-proto", "'check-proto' : missing value.", Status.HARMLESS, "checks come later"),
+):
+    text(_name, _missing, status=_status, note=_note, doc=f"`{_name}` of the server.")
+
+flag("tfo", "tfo", True, status=Status.HARMLESS, note="stored only", doc="TCP fast open towards the server.")
+flag("no-tfo", "tfo", False, doc="Takes back `tfo` of a default-server line.")
+flag(
+    "strict-maxconn",
+    "strict-maxconn",
+    True,
+    status=Status.HARMLESS,
+    note="stored only",
+    doc="Counts idle connections against `maxconn`.",
+)
+choice(
+    "log-proto",
+    ("legacy", "octet-count"),
+    "'log-proto' expects one of 'legacy' or 'octet-count' but got '{}'.",
+    status=Status.HARMLESS,
+    note="rings come later",
+    doc="Framing of log messages sent to this server.",
+)
+choice(
+    "ws",
+    ("auto", "h1", "h2"),
+    "'ws' has to be 'auto', 'h1' or 'h2'.",
+    status=Status.HARMLESS,
+    note="WebSockets always go over HTTP/1",
+    doc="Which HTTP version carries WebSockets to this server.",
+)
+choice(
+    "resolve-prefer",
+    ("ipv4", "ipv6"),
+    "'resolve-prefer' expects either ipv4 or ipv6 as argument..",
+    status=Status.HARMLESS,
+    note="run-time resolution comes later",
+    doc="Which family to prefer when the name has both.",
+)
+choice(
+    "hash-key",
+    ("id", "addr", "addr-port"),
+    "'hash-key' has to be 'id', 'addr', or 'addr-port'",
+    status=Status.HARMLESS,
+    note="servers are placed by id",
+    doc="What places a server in consistent hashing.",
+)
+
+
+@server_option(
+    "resolve-net", usage="<network>[,<network>]*", status=Status.HARMLESS, note="run-time resolution comes later"
+)
+def resolve_net(words: Words, server: ServerLine) -> None:
+    """Networks to prefer among the addresses of a name."""
+    server.values["resolve-net"] = tuple(words.next("'resolve-net' expects a list of networks..").split(","))
+
+
+@server_option(
+    "resolve-opts", usage="<option>[,<option>]*", status=Status.HARMLESS, note="run-time resolution comes later"
+)
+def resolve_opts(words: Words, server: ServerLine) -> None:
+    """How answers are used: allow-dup-ip, ignore-weight, prevent-dup-ip."""
+    options = tuple(words.next("'resolve-opts' expects <option> as argument..").split(","))
+    for option in options:
+        if option not in ("allow-dup-ip", "ignore-weight", "prevent-dup-ip"):
+            words.fail(
+                f"'resolve-opts' : unknown resolve-opts option '{option}', "
+                "supported methods are 'allow-dup-ip', 'ignore-weight', and 'prevent-dup-ip'.."
+            )
+    server.values["resolve-opts"] = options
+
+
+@server_option("tcp-ut", usage="<delay>", status=Status.HARMLESS, note="stored only")
+def tcp_user_timeout(words: Words, server: ServerLine) -> None:
+    """Time after which unacknowledged data breaks the connection (TCP_USER_TIMEOUT)."""
+    value = words.next("'tcp-ut' : missing TCP User Timeout value.")
+    if not value.isdecimal():
+        words.fail("'tcp-ut' : expects a positive delay in milliseconds.")
+    server.values["tcp-ut"] = parse_integer(value)
