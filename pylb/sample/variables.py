@@ -1,0 +1,131 @@
+"""Variables: named, typed values that live as long as a process, session, stream, request or response.
+
+A name is `<scope>.<name>`; the scopes are proc, sess, txn, req, res and check. Values are `Typed`. Storage is a plain
+dict per owner, made on first use: `session.variables`, `stream.variables` (txn, req, res and check together, keys with
+their scope) and one for the process. Reading a variable whose owner does not exist is a MISS, writing one does nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from pylb.sample.values import MISS, Absent, Fetch, Typed
+
+SCOPES: Final = ("proc", "sess", "txn", "req", "res", "check")
+
+# The proc scope of this worker. A change must be replayed to other workers, once there are several.
+process: dict[str, Typed] = {}
+
+
+class Name(NamedTuple):
+    """A checked variable name; `key` is the text with its scope, under which the value is stored."""
+
+    scope: str
+    key: str
+
+
+_allowed = re.compile(r"[A-Za-z0-9_.]*+").match
+
+
+def parse_name(text: str | bytes) -> Name:
+    """Checks a name; ValueError carries HAProxy's message."""
+    name = text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else text
+    scope, _, rest = name.partition(".")
+    if scope not in SCOPES or not rest:
+        raise ValueError(
+            f"invalid variable name '{name}'. A variable name must be start by its scope. "
+            "The scope can be 'proc', 'sess', 'txn', 'req', 'res' or 'check'"
+        )
+    legal = _allowed(rest)
+    if legal is not None and legal.end() < len(rest):
+        raise ValueError(f"invalid syntax at char '{rest[legal.end() :]}'")
+    return Name(scope, name)
+
+
+def reader(name: Name) -> Fetch:
+    """closure(ctx) -> Typed | MISS."""
+    key = name.key
+    if name.scope == "proc":
+        return lambda ctx: process.get(key, MISS)
+    if name.scope == "sess":
+
+        def read_session(ctx: Any) -> Typed | Absent:
+            session = ctx.session
+            store = session.variables if session is not None else None
+            return MISS if store is None else store.get(key, MISS)
+
+        return read_session
+
+    def read_stream(ctx: Any) -> Typed | Absent:
+        stream = ctx.stream
+        store = stream.variables if stream is not None else None
+        return MISS if store is None else store.get(key, MISS)
+
+    return read_stream
+
+
+def _store(scope: str) -> Callable[[Any], dict[str, Typed] | None]:
+    """closure(ctx) -> the dict to write to, or None where the scope has no owner."""
+    if scope == "proc":
+        return lambda ctx: process
+
+    def session_store(ctx: Any) -> dict[str, Typed] | None:
+        owner = ctx.session if scope == "sess" else ctx.stream
+        if owner is None:
+            return None
+        store: dict[str, Typed] | None = owner.variables
+        if store is None:
+            store = owner.variables = {}
+        return store
+
+    return session_store
+
+
+def writer(name: Name) -> Callable[[Any, Typed], None]:
+    """closure(ctx, value) that stores a typed value."""
+    store_of, key = _store(name.scope), name.key
+
+    def write(ctx: Any, value: Typed) -> None:
+        store = store_of(ctx)
+        if store is not None:
+            store[key] = value
+
+    return write
+
+
+def eraser(name: Name) -> Callable[[Any], None]:
+    """closure(ctx) that forgets a variable."""
+    store_of, key = _store(name.scope), name.key
+
+    def erase(ctx: Any) -> None:
+        store = store_of(ctx)
+        if store is not None:
+            store.pop(key, None)
+
+    return erase
+
+
+def get(ctx: Any, name: str) -> Typed | Absent:
+    """The value of a variable by its text name, for code that runs rarely (runtime API, scripts)."""
+    value: Typed | Absent = reader(parse_name(name))(ctx)
+    return value
+
+
+def set(ctx: Any, name: str, value: Typed) -> None:
+    writer(parse_name(name))(ctx, value)
+
+
+def unset(ctx: Any, name: str) -> None:
+    eraser(parse_name(name))(ctx)
+
+
+def end_scope(ctx: Any, scope: str) -> None:
+    """Forgets all variables of a stream's scope: req when the response begins, all at the end of the stream."""
+    stream = ctx.stream
+    store = stream.variables if stream is not None else None
+    if store:
+        prefix = scope + "."
+        for key in [key for key in store if key.startswith(prefix)]:
+            del store[key]
