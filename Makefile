@@ -33,7 +33,7 @@ bench: $(BIN)/.installed ## compare with the haproxy of this machine (ARGS="--qu
 	@$(BIN)/python -m benchmarks run $(ARGS)
 
 docs: $(BIN)/.installed ## generate docs/reference/, docs/compatibility.md and the README's summary
-	@$(BIN)/python -m pylb.process.manual .
+	@$(BIN)/python docs/generate.py
 
 image: ## build the container image
 	docker build -t pylb .
