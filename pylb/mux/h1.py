@@ -12,9 +12,9 @@ from typing import Any, Final
 from pylb.engine.transport import Transport
 from pylb.http.codec import Codec, Limits
 from pylb.http.h1_body import ChunkedReader
-from pylb.http.message import Refusal, Request, Response
+from pylb.http.message import Request, Response
+from pylb.http.writer import client_may_stay, request_head, response_head
 from pylb.mux.base import CLOSED
-from pylb.http.writer import request_head, response_head
 
 READ_SIZE: Final = 16384
 BULK_SIZE: Final = 131072
@@ -145,26 +145,23 @@ class H1Side:
             self.chunk_out = False
             self.conn.put(b"0\r\n%b\r\n" % trailers)
 
-    def _more(self) -> bool:
-        """Reads once into the buffer; False when nothing new came."""
-        conn = self.conn
-        if not conn.readable:
-            return False
-        data = conn.read(READ_SIZE)
-        if not data:
-            return False
-        self.buffer = self.buffer + data if self.buffer else data
-        return True
+    def trailers(self) -> bytes:
+        """Trailer lines of the incoming body, ready to be sent on."""
+        chunks = self.chunks
+        if chunks is None or not chunks.trailers:
+            return b""
+        return b"".join([one[2] for one in chunks.trailers])
 
 
 class H1Front(H1Side):
     """The client's HTTP/1 connection. Lives from accept (or the end of the TLS handshake) until it is closed."""
 
-    __slots__ = ("started",)
+    __slots__ = ("own", "started")
 
     def __init__(self, conn: Transport, codec: Codec, limits: Limits) -> None:
         super().__init__(conn, codec, limits)
         self.started = False  # part of a head is in the buffer
+        self.own: H1Back | None = None  # a server connection that no other client may use
 
     def next_head(self) -> Any:
         """Request, Refusal, CLOSED, or None for not yet."""
@@ -177,40 +174,48 @@ class H1Front(H1Side):
             if not got:
                 return CLOSED if conn.eof else None
             data = data + got if data else got
-        if data[:1] in b"\r\n":
-            data = data.lstrip(b"\r\n")
-            if not data:
-                self.buffer = b""
-                return None
-        end = self.codec.find_end(data, self.scanned)
-        if end < 0:
+        request = self.codec.take_request(data, self.scanned, self.limits)
+        if request.__class__ is not Request:
             self.buffer = data
             self.scanned = len(data)
             self.started = True
-            return self.codec.refuse_early(data, self.limits)
-        request = self.codec.parse_request(data, end, self.limits)
+            return request
+        size = request.head_size  # type: ignore[union-attr]
+        self.buffer = data[size:] if size < len(data) else b""
         self.scanned = 0
         self.started = False
-        self.buffer = data[end:] if end < len(data) else b""
-        if request.__class__ is Refusal:
-            self.buffer = data
-            return request
-        if request.chunked or request.length:  # type: ignore[union-attr]
-            self.expect_body(request.length, request.chunked)  # type: ignore[union-attr]
-        else:
+        if request.framing is None:  # type: ignore[union-attr]
             self.body_done = True
             self.broken = False
+        else:
+            self.expect_body(request.length, request.chunked)  # type: ignore[union-attr]
         return request
 
-    def begin(self, response: Response, request: Request | None, keep: bool) -> bytes:
-        """Head of a response in wire form; what follows through put_body is framed as the head says."""
-        head, self.chunk_out = response_head(response, request, keep)
+    def begin(self, response: Response, request: Request, stream: Any) -> bytes:
+        """Head of a response in wire form; sets up the framing of what follows, and lowers `stream.keep` where the
+        head announces the end of the connection."""
+        keep = stream.keep and client_may_stay(request, response)
+        head = response_head(response, request, keep)
+        if response.status >= 200:
+            stream.keep = keep and not request.close
+        self.chunk_out = response.chunked and request.version > 10
         return head
+
+    def truncate(self) -> None:
+        """The body cannot be completed: the connection ends so that the client notices."""
+        self.chunk_out = False
+        self.conn.reset_on_close()
 
     def finish(self) -> bool:
         """True when another request may follow on this connection."""
         self.chunks = None
         return self.body_done and not self.broken and not self.conn.error
+
+    def reset(self) -> None:
+        if self.own is not None:
+            self.own.reset()
+            self.own = None
+        self.conn.close()
 
 
 class H1Back(H1Side):
@@ -232,8 +237,8 @@ class H1Back(H1Side):
         self.heads += 1
         self.answered = False
         self.method = request.method
-        head, self.chunk_out = request_head(request, keep)
-        return head
+        self.chunk_out = request.chunked
+        return request_head(request, keep)
 
     def next_head(self) -> Any:
         """Response (interim ones too), Refusal, CLOSED, or None for not yet."""
@@ -247,16 +252,14 @@ class H1Back(H1Side):
                 return CLOSED if conn.eof else None
             data = data + got if data else got
             self.answered = True
-        end = self.codec.find_end(data, self.scanned)
-        if end < 0:
+        response = self.codec.take_response(data, self.scanned, self.method, self.limits)
+        if response.__class__ is not Response:
             self.buffer = data
             self.scanned = len(data)
-            return self.codec.refuse_early_response(data, self.limits)
-        response = self.codec.parse_response(data, end, self.method, self.limits)
-        self.scanned = 0
-        self.buffer = data[end:] if end < len(data) else b""
-        if response.__class__ is Refusal:
             return response
+        size = response.head_size  # type: ignore[union-attr]
+        self.buffer = data[size:] if size < len(data) else b""
+        self.scanned = 0
         if response.bodyless or response.length == 0:  # type: ignore[union-attr]
             self.body_done = True
             self.broken = False

@@ -15,14 +15,20 @@ from typing import TYPE_CHECKING, Any, Final
 from pylb.engine.step import Runner
 
 if TYPE_CHECKING:
-    from pylb.mux.h1 import H1Back
+    from pylb.mux.h1 import H1Back, H1Front
     from pylb.server.server import Server
 
 POOL_MAX: Final = 1024  # idle connections kept per server when pool-max-conn says nothing
 
 
-def take(server: Server, first: bool, mode: str, runner: Runner) -> H1Back | None:
+def take(server: Server, first: bool, mode: str, runner: Runner, front: H1Front) -> H1Back | None:
     """An idle connection for this request, attached to `runner`, or None."""
+    own = front.own
+    if own is not None:
+        front.own = None
+        if own.server is server and not own.conn.readable and own.conn.fd >= 0:
+            return own
+        own.reset()
     idle = server.idle
     if not idle or mode == "never" or (first and mode == "safe"):
         return None
@@ -41,9 +47,14 @@ def take(server: Server, first: bool, mode: str, runner: Runner) -> H1Back | Non
     return back
 
 
-def give(back: H1Back, now: float) -> None:
-    """Parks a connection whose exchange is over; closes it where the pool is full."""
+def give(back: H1Back, now: float, mode: str, front: H1Front) -> None:
+    """Parks a connection whose exchange is over: with the client that owns it, or for everybody."""
     server: Server = back.server
+    if mode == "never" or back.private:
+        if front.own is not None:
+            front.own.reset()
+        front.own = back
+        return
     limit = server.pool_max
     if len(server.idle) >= (POOL_MAX if limit < 0 else limit):
         back.conn.close()
@@ -53,6 +64,13 @@ def give(back: H1Back, now: float) -> None:
     conn.poller.table[conn.fd] = back  # H1Back.on_events throws it away
     back.idle_since = now
     server.idle.append(back)
+
+
+def forget_stale(server: Server) -> None:
+    """A connection of the pool turned out dead: those that show an end already go with it."""
+    for back in [back for back in server.idle if back.conn.ending]:
+        server.idle.remove(back)
+        back.conn.close()
 
 
 def purge(server: Server, before: float) -> int:

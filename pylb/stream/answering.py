@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pylb.clock import clock
 from pylb.engine.step import KILLED, READY, STOPPING, TIMEOUT, Coroutine, Runner
-from pylb.http.message import Refusal, Response
+from pylb.http.message import Refusal, Request, Response
 from pylb.mux.base import CLOSED
 from pylb.records.session import Session
 from pylb.records.stream import Stream
@@ -34,8 +34,12 @@ def answer(run: Runner, stream: Stream, worker: Worker, response: Response) -> C
         worker.after_response(stream, response)
     if not front.body_done or worker.stopping:
         stream.keep = False
-    head = front.begin(response, stream.request, stream)
-    if stream.request is not None and stream.request.method == b"HEAD":
+    request = stream.request
+    if request is None:
+        request = Request(b"", b"", 11, [])  # nobody knows what was asked
+        stream.keep = False
+    head = front.begin(response, request, stream)
+    if request.method == b"HEAD":
         data = head
     else:
         data = head + response.body

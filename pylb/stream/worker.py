@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pylb.records.stream import Stream
 
 PROXY_HEADER_SECONDS: Final = 5.0  # where no `timeout client` is shorter
+POOL_PURGE_SECONDS: Final = 5.0  # HAProxy: tune of pool-purge-delay
 
 
 class ErrorCapture:
@@ -250,7 +251,7 @@ class Worker:
         now = clock.now
         for server in self._servers:
             if server.idle:
-                pool.purge(server, now - server.pool_purge_delay)
+                pool.purge(server, now - POOL_PURGE_SECONDS)
         self._ticker = loop.call_later(1.0 - now % 1.0 + 0.001, self._tick, loop)
 
     def stop_accepting(self) -> None:
