@@ -94,10 +94,10 @@ def compatibility(known: Known) -> str:
     parts = [
         "# Compatibility with HAProxy\n",
         "Generated from the registry by `make docs`; do not edit. *Work*: as in HAProxy. *Partly*: the note says what\n"
-        "is missing. *Accepted, no effect*: checked by `-c`, does nothing yet, and doing nothing is harmless; a notice\n"
-        "says so. *Refused at start*: checked by `-c`, but starting refuses it unless `--allow-inert` is given, because\n"
-        "ignoring it would let somebody in, leave something unencrypted or let another rule fire. *Not there yet*: an\n"
-        "unknown word, an error as for any typing mistake.\n",
+        "is missing. *Accepted, no effect*: checked by `-c`, does nothing yet, and doing nothing is harmless; a\n"
+        "notice says so. *Refused at start*: checked by `-c`, but starting refuses it unless `--allow-inert` is\n"
+        "given, because ignoring it would let somebody in, leave something unencrypted or let another rule fire.\n"
+        "*Not there yet*: an unknown word, an error as for any typing mistake.\n",
         summary(known),
     ]
     for kind, title in _TITLES.items():

@@ -45,9 +45,7 @@ class Origin:
                 await _skip_body(reader, head)
                 self.count += 1
                 seen = head.decode("latin-1").strip().replace("\r\n", "\n    ")
-                body = (
-                    f"Hello from {self.name}, request {self.count} here. What reached me:\n\n    {seen}\n".encode()
-                )
+                body = f"Hello from {self.name}, request {self.count} here. What reached me:\n\n    {seen}\n".encode()
                 writer.write(
                     b"HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=utf-8\r\nx-server: %b\r\n"
                     b"content-length: %d\r\n\r\n%b" % (self.name.encode(), len(body), body)
@@ -112,12 +110,11 @@ Each request prints a log line below. Edit the file, stop with Ctrl-C and start 
 
 async def _run(port: int | None, quiet: bool) -> int:
     wanted = {_PORT: _PORT, **{number: number for number in _SERVERS.values()}}
-    if port is None:
-        busy = [number for number in wanted if _taken(number)]
-        if busy:
-            names = ", ".join(map(str, busy))
-            print(f"pylb demo: port {names} is in use; `pylb demo --port N` moves the demo", file=sys.stderr)
-            return 1
+    busy = [number for number in (wanted if port is None else (port,)) if _taken(number)]
+    if busy:
+        names = ", ".join(map(str, busy))
+        print(f"pylb demo: port {names} is in use; `pylb demo --port N` moves the demo", file=sys.stderr)
+        return 1
     servers = []
     for name, number in _SERVERS.items():
         at = number if port is None else 0
