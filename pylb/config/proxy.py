@@ -208,7 +208,7 @@ for _name, _doc in (
 ):
     registry.declare(Kind.KEYWORD, f"option {_name}", http_mode, places=PROXY, doc=_doc, arity=(0, 0), negatable=True)
 
-# name, places, status, meaning; "plain" options that `no` cannot negate stand in later_proxy.py
+# name, places, status, meaning; declared by config/later.py
 FLAGS: tuple[tuple[str, tuple[str, ...], Status, str], ...] = (
     ("abortonclose", PROXY, FULL, "A client that closes its side while its request waits takes the request with it."),
     ("allbackups", BACK, FULL, "All backup servers are used together instead of only the first one."),
@@ -250,10 +250,22 @@ FLAGS: tuple[tuple[str, tuple[str, ...], Status, str], ...] = (
     ("use-small-buffers", BACK, HARMLESS, "Small buffers hold what waits in queues."),
 )
 
-for _name, _places, _status, _doc in FLAGS:
-    registry.declare(
-        Kind.KEYWORD, f"option {_name}", flag, places=_places, status=_status, doc=_doc, arity=(0, 0), negatable=True
-    )
+
+def declare_flags() -> None:
+    """Declares the options above, except those that a room has declared with a meaning of its own."""
+    for name, places, status, doc in FLAGS:
+        if registry.find(Kind.KEYWORD, f"option {name}", places[-1]) is None:
+            registry.declare(
+                Kind.KEYWORD,
+                f"option {name}",
+                flag,
+                places=places,
+                status=status,
+                doc=doc,
+                arity=(0, 0),
+                negatable=True,
+            )
+
 
 VIOLATIONS = {
     "accept-invalid-http-request": "accept-unsafe-violations-in-http-request",

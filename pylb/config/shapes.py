@@ -23,9 +23,10 @@ from pylb.config.words import Line, Words
 from pylb.registry import Kind, Status
 
 _TOKEN = re.compile(
-    r"(?P<kind>[a-z]+)(?:\((?P<low>-?\d*),(?P<high>-?\d*)\))?(?::(?P<label>[^?*+]+))?(?P<repeat>[?*+]?)\Z"
+    r"(?P<kind>[a-z]+)(?:\((?P<low>-?\d*),(?P<high>-?\d*)\))?(?P<early>[?*+]?)(?::(?P<label>[^?*+]+))?(?P<repeat>[?*+]?)\Z"
 )
 _KINDS = ("time", "size", "int", "str", "path")
+_LITERALS = ("user", "preserve-env")  # single fixed words
 _ARTICLES = {"time": "a time", "size": "a size", "int": "an integer", "str": "a string", "path": "a file name"}
 
 
@@ -68,7 +69,7 @@ class Argument:
 
 
 def _argument(token: str) -> Argument:
-    if "|" in token:
+    if "|" in token or token.rstrip("?*+") in _LITERALS:
         repeat = token[-1] if token[-1] in "?*+" else ""
         return Argument("choice", "", repeat, tuple(token.rstrip("?*+").split("|")))
     match = _TOKEN.match(token)
@@ -80,7 +81,7 @@ def _argument(token: str) -> Argument:
     if kind not in _KINDS:
         raise ValueError(f"shape {token!r} is of no known kind")
     low, high = (int(match[name]) if match[name] else None for name in ("low", "high"))
-    return Argument(kind, match["label"] or kind, match["repeat"], (), low, high, unit)
+    return Argument(kind, match["label"] or kind, match["early"] or match["repeat"], (), low, high, unit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,24 +1,24 @@
 """`tune.*`: sizes and limits of the machinery (manual 3.2).
 
 One row per word: name, argument shape (shapes.py), status, meaning. Most size HAProxy's own machinery and have nothing
-to size here; those that protect something, or change what is answered, say so in their status. The table is loaded
-after all rooms: a word that a room has declared with a meaning of its own is left to it.
+to size here; those that protect something, or change what is answered, say so in their status. Declared by
+config/later.py: a word that a room has declared with a meaning of its own is left to it.
 """
 
 from __future__ import annotations
 
-from pylb.config.shapes import Row, declare_rows
+from pylb.config.shapes import Row
 from pylb.registry import Status
 
-HARMLESS, UNSAFE = Status.HARMLESS, Status.UNSAFE
+FULL, HARMLESS, UNSAFE = Status.FULL, Status.HARMLESS, Status.UNSAFE
 
 BUFFERS = (
-    Row("tune.bufsize", "size", HARMLESS, "Size of the buffer that a direction of a stream may fill; 16384."),
+    Row("tune.bufsize", "size", FULL, "Size of the buffer that a direction of a stream may fill; 16384."),
     Row("tune.bufsize.large", "size", HARMLESS, "Size of the buffers for exceptionally large messages."),
     Row("tune.bufsize.small", "size", HARMLESS, "Size of the buffers of queued requests."),
     Row("tune.buffers.limit", "int", HARMLESS, "Most buffers per process."),
     Row("tune.buffers.reserve", "int", HARMLESS, "Buffers kept back for responses when memory is short."),
-    Row("tune.maxrewrite", "int", HARMLESS, "Part of a buffer kept free for what rules add to a message head."),
+    Row("tune.maxrewrite", "int", FULL, "Part of a buffer kept free for what rules add to a message head."),
     Row("tune.chksize", "size", HARMLESS, "Size of the buffers of health checks."),
     Row("tune.pipesize", "size", HARMLESS, "Size of the kernel pipes that splicing moves data through."),
     Row("tune.recv_enough", "size", HARMLESS, "A read of at least so many bytes is not tried again at once."),
@@ -32,7 +32,7 @@ BUFFERS = (
 )
 
 HTTP = (
-    Row("tune.http.maxhdr", "int(1,32767)", HARMLESS, "Most header fields of a message; 101 with the first line."),
+    Row("tune.http.maxhdr", "int(1,32767)", FULL, "Most header fields of a message; 101 with the first line."),
     Row("tune.http.cookielen", "int", HARMLESS, "Longest captured cookie."),
     Row("tune.http.logurilen", "int", HARMLESS, "Longest request line in a log."),
     Row("tune.comp.maxlevel", "int(1,9)", HARMLESS, "Highest level of compression."),
@@ -160,5 +160,4 @@ LUA_TLS_VARIABLES = (
     ),
 )
 
-for _table in (BUFFERS, HTTP, HTTP2_AND_QUIC, SCHEDULING, LUA_TLS_VARIABLES):
-    declare_rows(_table, ("global",))
+TABLES = (BUFFERS, HTTP, HTTP2_AND_QUIC, SCHEDULING, LUA_TLS_VARIABLES)

@@ -1,0 +1,213 @@
+"""Words of proxies that are parsed only (manual 4.2), one row each. Declared by config/later.py.
+
+Health checks, statistics pages, stickiness and mail change which server answers or what people see, not who may
+connect: harmless. Whatever may refuse, limit or rewrite traffic is unsafe.
+"""
+
+from __future__ import annotations
+
+from pylb.config.shapes import Row
+from pylb.registry import BACK, FRONT, PROXY, Status
+
+HARMLESS, UNSAFE = Status.HARMLESS, Status.UNSAFE
+SIDES = ("frontend", "listen", "backend")
+SERVERS = ("listen", "backend")
+CLIENTS = ("frontend", "listen")
+
+CONNECTIONS = (
+    Row("clitcpka-cnt", "int", HARMLESS, "Lost keep-alive probes after which a client is gone."),
+    Row("clitcpka-idle, clitcpka-intvl", "time", HARMLESS, "Times of keep-alive probes to clients."),
+    Row("rate-limit sessions", "int", UNSAFE, "Most new sessions of a frontend per second."),
+    Row("max-session-srv-conns", "int", HARMLESS, "Idle server connections kept for one client connection."),
+    Row("quic-initial", "str+:action", UNSAFE, "Rules for the first datagram of a QUIC connection.", many=True),
+    Row("log-steps", "str:steps", HARMLESS, "At which steps a log line is written."),
+)
+SERVER_SIDE = (
+    Row("srvtcpka-cnt", "int", HARMLESS, "Lost keep-alive probes after which a server is gone."),
+    Row("srvtcpka-idle, srvtcpka-intvl", "time", HARMLESS, "Times of keep-alive probes to servers."),
+    Row("external-check command", "path", HARMLESS, "The program of external checks."),
+    Row("external-check path", "str:path", HARMLESS, "Value of PATH for that program."),
+    Row("hash-preserve-affinity", "always|maxconn|maxqueue", HARMLESS, "Whether a hash key may leave its server."),
+    Row(
+        "http-check comment, http-check connect, http-check expect, http-check send, "
+        "http-check disable-on-404, http-check send-state",
+        "str*:argument",
+        HARMLESS,
+        "Steps of HTTP checks.",
+        many=True,
+    ),
+    Row(
+        "tcp-check comment, tcp-check connect, tcp-check expect, tcp-check send, tcp-check send-lf, "
+        "tcp-check send-binary, tcp-check send-binary-lf",
+        "str*:argument",
+        HARMLESS,
+        "Steps of TCP checks.",
+        many=True,
+    ),
+    Row("http-send-name-header", "str:name?", HARMLESS, "A header that tells the server its name."),
+    Row("load-server-state-from-file", "global|local|none", HARMLESS, "Where server states are loaded from."),
+    Row("server-state-file-name", "str:file?", HARMLESS, "File of server states."),
+    Row("retry-on", "str+:reason", HARMLESS, "After which failures a request is sent again."),
+    Row("option httpchk", "str*:argument", HARMLESS, "Health checks send an HTTP request."),
+    Row(
+        "option tcp-check, option ssl-hello-chk, option redis-check, option ldap-check, option spop-check, "
+        "option external-check",
+        "",
+        HARMLESS,
+        "What health checks send.",
+    ),
+    Row("option smtpchk", "str*:greeting", HARMLESS, "Health checks greet a mail server."),
+    Row("option mysql-check", "str*:argument", HARMLESS, "Health checks log in to MySQL."),
+    Row("option pgsql-check", "user str:name", HARMLESS, "Health checks log in to PostgreSQL."),
+    Row("option persist", "", HARMLESS, "A server that a cookie names is used although it is down.", negatable=True),
+    Row("option allbackups", "", HARMLESS, "All backup servers are used together.", negatable=True),
+    Row("option log-health-checks", "", HARMLESS, "Changes of health are logged.", negatable=True),
+)
+ANY_SIDE = (
+    Row(
+        "compression",
+        "algo|algo-req|algo-res|type|type-req|type-res|offload|direction|minsize-req|minsize-res str*:argument",
+        HARMLESS,
+        "Messages are compressed.",
+        many=True,
+    ),
+    Row(
+        "email-alert from, email-alert to, email-alert mailers, email-alert myhostname",
+        "str:value",
+        HARMLESS,
+        "Mail when a server changes its state.",
+    ),
+    Row(
+        "email-alert level",
+        "emerg|alert|crit|err|warning|notice|info|debug",
+        HARMLESS,
+        "From which level mail is sent.",
+    ),
+    Row("option http-restrict-req-hdr-names", "preserve|delete|reject", UNSAFE, "What odd header names lead to."),
+    Row("stats auth", "str:credentials", HARMLESS, "Who may see the statistics page.", many=True),
+    Row(
+        "stats enable, stats hide-version, stats show-legends, stats show-modules, stats show-version",
+        "",
+        HARMLESS,
+        "The statistics page.",
+    ),
+    Row("stats realm", "str:realm", HARMLESS, "What the browser asks a password for."),
+    Row("stats refresh", "seconds:time", HARMLESS, "How often the statistics page renews itself."),
+    Row("stats scope", "str:proxy", HARMLESS, "Which proxies the statistics page shows.", many=True),
+    Row("stats show-desc", "str*:text", HARMLESS, "Description on the statistics page."),
+    Row("stats show-node", "str:name?", HARMLESS, "Node on the statistics page."),
+    Row("stats uri", "str:prefix", HARMLESS, "Where the statistics page is."),
+    Row("bind-process", "str+:set", HARMLESS, "Old: the processes that a proxy runs in."),
+    Row("grace", "time", HARMLESS, "Old: how long a proxy serves on after a soft stop."),
+)
+SIDED = (
+    Row(
+        "filter spoe, filter bwlim-in, filter bwlim-out, filter fcgi-app",
+        "str*:argument",
+        UNSAFE,
+        "A filter that judges, slows or translates what passes.",
+        many=True,
+    ),
+    Row(
+        "filter compression, filter cache, filter trace, filter opentracing, filter comp-req, filter comp-res",
+        "str*:argument",
+        HARMLESS,
+        "A filter that changes neither meaning nor access.",
+        many=True,
+    ),
+    Row("filter-sequence", "request|response str:filters", HARMLESS, "The order of filters.", many=True),
+    Row("stats admin", "if|unless str+:condition", HARMLESS, "When the statistics page may change things.", many=True),
+    Row("stats http-request", "str+:rule", HARMLESS, "Rules of the statistics page.", many=True),
+    Row("stick-table", "str+:argument", HARMLESS, "A table of keys and what is counted for them."),
+)
+BACKENDS = (
+    Row("be-unpublished", "", UNSAFE, "The backend is not chosen by any rule."),
+    Row(
+        "stick match, stick on, stick store-request, stick store-response",
+        "str:expression str*:argument",
+        HARMLESS,
+        "A client goes to the server of its table entry.",
+        many=True,
+    ),
+    Row("use-fcgi-app", "str:application", UNSAFE, "Servers speak FastCGI."),
+    Row("appsession", "str:cookie str+:argument", HARMLESS, "Old: stickiness by an application's cookie."),
+)
+FRONTENDS = (
+    Row("force-be-switch", "if|unless str+:condition", UNSAFE, "Unpublished backends may be chosen.", many=True),
+    Row("ssl-f-use, crt", "str+:argument", HARMLESS, "Certificates of the frontend's TLS addresses.", many=True),
+)
+OLD_RULES = (
+    Row(
+        "reqadd, rspadd",
+        "str:line str*:condition",
+        UNSAFE,
+        "Old: adds a raw header line.",
+        many=True,
+        note="today's words are `http-request add-header` and `http-response add-header`",
+    ),
+    Row(
+        "reqdel, reqidel, rspdel, rspidel",
+        "str:regex str*:condition",
+        UNSAFE,
+        "Old: deletes raw header lines.",
+        many=True,
+        note="today's words are `http-request del-header` and `http-response del-header`",
+    ),
+    Row(
+        "reqrep, reqirep, rsprep, rspirep",
+        "str:regex str:replacement str*:condition",
+        UNSAFE,
+        "Old: rewrites raw lines of the head.",
+        many=True,
+        note="today's words are `http-request replace-header` and so on",
+    ),
+    Row(
+        "reqallow, reqiallow, reqdeny, reqideny, reqpass, reqipass, reqtarpit, reqitarpit, rspdeny, rspideny",
+        "str:regex str*:condition",
+        UNSAFE,
+        "Old: judges a message by a raw line of its head.",
+        many=True,
+        note="today's words are `http-request deny`, `allow` and `tarpit`",
+    ),
+    Row(
+        "reqsetbe, reqisetbe",
+        "str:regex str:backend str*:condition",
+        UNSAFE,
+        "Old: chooses a backend.",
+        many=True,
+        note="today's word is `use_backend`",
+    ),
+)
+OLD_BLOCK = (
+    Row(
+        "block",
+        "if|unless str+:condition",
+        UNSAFE,
+        "Old: denies before all other rules.",
+        many=True,
+        note="today's word is `http-request deny`",
+    ),
+)
+OLD = (
+    Row(
+        "monitor-net",
+        "str:network",
+        HARMLESS,
+        "Old: addresses whose connections are answered at once.",
+        note="today's form is `http-request return status 200 if { src ... }`",
+    ),
+    Row("option http_proxy", "", UNSAFE, "Old: requests go to the address in their target.", negatable=True),
+    Row("option http-use-htx", "", HARMLESS, "Old: nothing.", negatable=True),
+)
+
+TABLES: tuple[tuple[tuple[Row, ...], tuple[str, ...]], ...] = (
+    (CONNECTIONS, FRONT),
+    (SERVER_SIDE, BACK),
+    (ANY_SIDE, PROXY),
+    (SIDED, SIDES),
+    (BACKENDS, SERVERS),
+    (FRONTENDS, CLIENTS),
+    (OLD_RULES, PROXY),
+    (OLD_BLOCK, SIDES),
+    (OLD, PROXY),
+)

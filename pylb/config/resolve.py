@@ -1,0 +1,201 @@
+"""What can only be judged when every section is known: references between sections, and settings that do not fit.
+
+Called once after reading. Severities and sentences are HAProxy's. Rooms that compile their own lines (ACLs, servers,
+logs) report their own references; here are those that only need names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pylb.config import userlists
+from pylb.config.model import Configuration, ProxyConfig, RuleLine
+from pylb.errors import Span
+
+Check = Callable[[Configuration, ProxyConfig], None]
+
+
+def resolve(config: Configuration) -> None:
+    """Reports every problem between sections."""
+    number_proxies(config)
+    for proxy in config.proxies:
+        if proxy.get("disabled"):
+            continue
+        for check in CHECKS:
+            check(config, proxy)
+    check_defaults(config)
+    check_sections(config)
+
+
+def word(proxy: ProxyConfig) -> str:
+    """What HAProxy calls a proxy in messages: listen sections are just proxies."""
+    return "proxy" if proxy.kind == "listen" else proxy.kind
+
+
+def label(proxy: ProxyConfig) -> str:
+    return f"{word(proxy)} '{proxy.name}'"
+
+
+def place(span: Span) -> str:
+    return f"{span.file}:{span.line}"
+
+
+def number_proxies(config: Configuration) -> None:
+    """Gives every proxy without an `id` the lowest free number, in order of the file."""
+    owners: dict[int, ProxyConfig] = {}
+    for proxy in config.proxies:
+        own = proxy.get("id")
+        if own is None:
+            continue
+        other = owners.setdefault(own, proxy)
+        if other is not proxy:
+            config.report.alert(
+                f"{word(proxy)} {proxy.name} reuses same custom id as {word(other)} {other.name} "
+                f"(declared at {place(other.where['id'])}).",
+                proxy.where["id"],
+            )
+    free = 1
+    for proxy in config.proxies:
+        own = proxy.get("id")
+        if own is None:
+            while free in owners:
+                free += 1
+            own, free = free, free + 1
+        proxy.number = own
+
+
+def check_listeners(config: Configuration, proxy: ProxyConfig) -> None:
+    if proxy.is_front and not proxy.binds:
+        config.report.warning(
+            f"{label(proxy)} has no 'bind' directive. Please declare it as a backend if this was intended."
+        )
+
+
+def check_timeouts(config: Configuration, proxy: ProxyConfig) -> None:
+    """Every side that carries traffic needs its timeouts: client; connect and one of server and tunnel."""
+    missing = proxy.is_front and not proxy.get("timeout client")
+    if proxy.is_back and proxy.servers:
+        connected = proxy.get("timeout connect")
+        missing = missing or not connected or not (proxy.get("timeout server") or proxy.get("timeout tunnel"))
+    if missing:
+        config.report.warning(
+            f"missing timeouts for {label(proxy)}.\n"
+            "   | While not properly invalid, you will certainly encounter various problems\n"
+            "   | with such a configuration. To fix this, please ensure that all following\n"
+            "   | timeouts are set to a non-zero value: 'client', 'connect', 'server'."
+        )
+
+
+def targets(proxy: ProxyConfig) -> Iterator[tuple[str, str, Span]]:
+    """Names of backends that a proxy's words want: (word, name, where)."""
+    default = proxy.get("default_backend")
+    if isinstance(default, str):
+        yield "default_backend", default, proxy.where.get("default_backend", proxy.span)
+    for rule in proxy.rules.get("use_backend", []):
+        name = _static_name(rule)
+        if name is not None:
+            yield "use_backend", name, rule.span
+
+
+def _static_name(rule: RuleLine) -> str | None:
+    """The backend that a use_backend rule names, None when it is computed for each request."""
+    name: Any = getattr(rule.build, "static", None)
+    return name if isinstance(name, str) else None
+
+
+def check_targets(config: Configuration, proxy: ProxyConfig) -> None:
+    if not proxy.is_front:
+        return
+    for wanted, name, _ in targets(proxy):
+        backend = config.proxy(name, back=True)
+        if backend is None:
+            config.report.alert(f"Proxy '{proxy.name}': unable to find required {wanted}: '{name}'.")
+        elif proxy.http and backend.get("mode", "tcp") == "tcp":
+            role = "as its default backend" if wanted == "default_backend" else "in a 'use_backend' rule"
+            config.report.alert(
+                f"http {label(proxy)} ({place(proxy.span)}) tries to use incompatible tcp {label(backend)} "
+                f"({place(backend.span)}) {role} (see 'mode')."
+            )
+
+
+HTTP_RULES = ("http-request", "http-response", "http-after-response", "redirect")
+HTTP_OPTIONS = ("option forwardfor", "option originalto", "option forwarded")
+
+
+def check_http_only(config: Configuration, proxy: ProxyConfig) -> None:
+    """In mode tcp the words of HTTP do nothing; HAProxy warns of those that were written."""
+    if proxy.get("mode", "tcp") != "tcp":
+        return
+    who, warn = label(proxy), config.report.warning
+    if proxy.get("cookie") is not None and proxy.is_back:
+        warn(f"cookie will be ignored for {who} (needs 'mode http').")
+    if proxy.get("monitor-uri") is not None and proxy.is_front:
+        warn(f"monitor-uri will be ignored for {who} (needs 'mode http').")
+    if any(name.startswith("stats ") for name in proxy.values):
+        warn(f"'stats' statement ignored for {who} as it requires HTTP mode.")
+    for name in HTTP_RULES:
+        if proxy.rules.get(name):
+            warn(f"'{name}' rules ignored for {who} as they require HTTP mode.")
+    for name in HTTP_OPTIONS:
+        if proxy.get(name):
+            warn(f"'{name}' ignored for {who} as it requires HTTP mode.")
+
+
+def check_external(config: Configuration, proxy: ProxyConfig) -> None:
+    """`option external-check` runs programs only where global allows it."""
+    if not proxy.is_back or not proxy.get("option external-check"):
+        return
+    where = f"Proxy '{proxy.name}' : 'option external-check' unable to find required"
+    if not config.globals.get("external-check"):
+        config.report.alert(f"{where} 'global.external-check'.")
+    if not proxy.get("external-check command"):
+        config.report.alert(f"{where} 'external-check command'.")
+
+
+def check_resolvers(config: Configuration, proxy: ProxyConfig) -> None:
+    for server in proxy.servers:
+        name = server.values.get("resolvers")
+        if isinstance(name, str) and name != "default" and config.section("resolvers", name) is None:
+            config.report.alert(f"{label(proxy)}, server '{server.name}': unable to find required resolvers '{name}'")
+
+
+CHECKS: tuple[Check, ...] = (
+    check_listeners,
+    check_targets,
+    check_timeouts,
+    check_http_only,
+    check_external,
+    check_resolvers,
+)
+
+
+def check_defaults(config: Configuration) -> None:
+    """A defaults section should serve either those that name it or those that follow it."""
+    named = {id(proxy.origin) for proxy in config.proxies if proxy.explicit_defaults}
+    for proxy in config.proxies:
+        origin = proxy.origin
+        if origin is not None and origin.name and not proxy.explicit_defaults and id(origin) in named:
+            config.report.warning(
+                f"defaults section '{origin.name}' (declared at {place(origin.span)}) is explicitly referenced by another "
+                "proxy and implicitly used here. To avoid any ambiguity don't mix both usage. Add a last defaults section "
+                "not explicitly used or always use explicit references.",
+                proxy.span,
+            )
+
+
+def check_sections(config: Configuration) -> None:
+    """What named sections lack."""
+    sections = config.sections
+    for record in sections.get("userlist", {}).values():
+        for message, span in userlists.resolve(record):
+            config.report.alert(message, span)
+    for record in sections.get("cache", {}).values():
+        if record.get("total-max-size") is None:
+            config.report.alert(f"Size not specified for cache '{record.name}'")
+    for record in sections.get("resolvers", {}).values():
+        if not record.get("nameserver") and not record.get("parse-resolv-conf"):
+            config.report.warning(f"resolvers '{record.name}' [{place(record.span)}] has no nameservers configured!")
+    for record in sections.get("mailers", {}).values():
+        if not record.get("mailer"):
+            config.report.warning(f"Removing incomplete section 'mailers {record.name}'.")
