@@ -260,7 +260,10 @@ class _Delimited(_ByLength):
         starts = [at for at in range(size) if value[at] not in delimiters and (not at or value[at - 1] in delimiters)]
         best: _Slot | None = None
         for length, table in self.tables.items():
-            if not length:
+            if not length:  # a pattern of delimiters only: at the end of what is empty or ends with one (observed)
+                if not size or value[-1] in delimiters:
+                    slot = table[b""]
+                    best = slot if best is None or slot.order < best.order else best
                 continue
             for start in starts:
                 end = start + length
