@@ -85,6 +85,42 @@ class ProxyCounters:
         "__weakref__",
     )
 
+    bytes_in: int
+    bytes_out: int
+    cli_aborts: int
+    conn_cur: int
+    conn_max: int
+    conn_rate: Rate
+    conn_total: int
+    connect_total: int
+    denied_conn: int
+    denied_req: int
+    denied_resp: int
+    denied_sess: int
+    failed_conn: int
+    failed_checks: int
+    failed_req: int
+    failed_resp: int
+    http_other: int
+    http_1xx: int
+    http_2xx: int
+    http_3xx: int
+    http_4xx: int
+    http_5xx: int
+    internal_errors: int
+    lb_total: int
+    queue_max: int
+    redispatches: int
+    req_rate: Rate
+    req_total: int
+    retries: int
+    reuse_total: int
+    sess_cur: int
+    sess_max: int
+    sess_rate: Rate
+    sess_total: int
+    srv_aborts: int
+
     def __init__(self) -> None:
         for name in self.__slots__[:-1]:
             setattr(self, name, 0)

@@ -1,11 +1,11 @@
 """Readiness of every data-path socket: one epoll instance that the event loop watches as a single descriptor.
 
-Why not the loop's own readers: performance.md, law 1. Sockets are registered edge-triggered once and never touched
-again on the ordinary way; a transport keeps what the edges said (`readable`, `writable`) until a call proves otherwise.
+Why not the loop's own readers: performance.md, law 1. Sockets are registered edge-triggered once and
+never touched again on the ordinary way; a transport keeps what the edges said until a call proves otherwise.
 
 Invariants:
-- an event reaches a connection only through `table`, and `forget` takes it out of the table before it is closed; an event
-  of the same batch that was meant for a closed descriptor finds nothing, or a newcomer for which it is a spurious hint;
+- an event reaches a connection only through `table`, and `forget` takes it out of the table before it is closed; an
+  event of the same batch meant for a closed descriptor finds nothing, or a newcomer for which it is a spurious hint;
 - at most BATCH events are taken per poll and the loop gets its turn after ROUNDS polls;
 - whatever crosses coroutines is queued in `ready` and runs after the batch, each entry once per turn.
 """
@@ -42,7 +42,19 @@ class Sink(Protocol):
 class Poller:
     """The data path's view of the kernel. One per worker; `attach` hangs it under the running event loop."""
 
-    __slots__ = ("_again", "_loop", "_timer", "clock", "epoll", "modify", "ready", "register", "table", "timers", "turns")
+    __slots__ = (
+        "_again",
+        "_loop",
+        "_timer",
+        "clock",
+        "epoll",
+        "modify",
+        "ready",
+        "register",
+        "table",
+        "timers",
+        "turns",
+    )
 
     def __init__(self, clock: Clock | None = None, epoll: Any = None) -> None:
         self.clock = clock if clock is not None else process_clock

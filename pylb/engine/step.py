@@ -16,14 +16,16 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Generator
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 READY: Final = 0
 TIMEOUT: Final = 1
 KILLED: Final = 2
 STOPPING: Final = 3
 
-Coroutine = Generator[None, int, None]
+T = TypeVar("T")
+Part = Generator[None, int, T]  # a sub-coroutine that returns a T
+Coroutine = Part[None]
 
 log = logging.getLogger("pylb")
 

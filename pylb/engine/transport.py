@@ -1,9 +1,9 @@
 """A connected socket with its readiness: what endpoints read from and write to.
 
-`read` and `put` never block and never raise for what a peer does. Readiness comes as edges (engine/poller.py), so a flag
-stays up until a call proves the opposite: a short read without RDHUP means drained, a short write means full.
+`read` and `put` never block and never raise for what a peer does. Readiness comes as edges (engine/poller.py), so a
+flag stays up until a call proves the opposite: a short read without RDHUP means drained, a short write means full.
 
-    read(size) -> bytes   data; b"" once the peer has closed or the connection has failed (see `error`); None: nothing yet
+    read(size) -> bytes   data; None: nothing yet; b"" once the peer has closed or the connection has failed (`error`)
     put(data)             sends, and keeps what the kernel does not take in `out`; `out` is b"" when all is gone
     flush() -> bool       tries `out` again
 
@@ -29,7 +29,21 @@ _GONE: Final = 0x10 | 0x8  # HUP | ERR
 class Transport:
     """One socket under the poller. Lives from accept or connect until `close`; `runner` is who hears of its events."""
 
-    __slots__ = ("_recv", "_send", "ending", "eof", "hung_up", "error", "fd", "out", "poller", "readable", "runner", "sock", "writing")
+    __slots__ = (
+        "_recv",
+        "_send",
+        "ending",
+        "eof",
+        "hung_up",
+        "error",
+        "fd",
+        "out",
+        "poller",
+        "readable",
+        "runner",
+        "sock",
+        "writing",
+    )
 
     def __init__(self, sock: _socket.socket, poller: Poller, runner: Runner | None = None) -> None:
         self.sock = sock

@@ -30,8 +30,8 @@ class Acceptor:
         self.listener = listener
         self.worker = worker
         self.poller = worker.poller
-        self.sock: Any = listener.sock
-        self.family = self.sock.family
+        self.sock: Any = listener.sock  # opened in the bind step
+        self.family: int = self.sock.family
         self.batch = 1
         self.turn = 0
         self.armed = False
@@ -73,7 +73,9 @@ class Acceptor:
         frontend = self.listener.frontend
         if frontend.maxconn and frontend.counters.conn_cur >= frontend.maxconn:
             return True
-        return bool(frontend.rate_limit) and frontend.counters.sess_rate.read(self.poller.clock.now) >= frontend.rate_limit
+        return (
+            bool(frontend.rate_limit) and frontend.counters.sess_rate.read(self.poller.clock.now) >= frontend.rate_limit
+        )
 
     def starve(self) -> None:
         """Disarms until a connection ends, and at most for a moment."""

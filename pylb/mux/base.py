@@ -7,7 +7,7 @@ Front (towards the client)                     Back (towards the server)
     next_head() -> Request | Refusal | None        next_head() -> Response | Refusal | None
                    CLOSED when the peer left                      CLOSED when the peer left
     read_body() -> bytes | None, b"" at the end    read_body() -> bytes | None, b"" at the end
-    begin(response, request, keep) -> bytes        begin(request, ...) -> bytes: head in wire form, sets up the body's framing
+    begin(response, request, stream) -> bytes      begin(request, keep) -> bytes: head as bytes, body's framing set up
     put(data), put_body(data), end_body()          the same
     blocked: output is pending                     the same
     finish() -> bool: ready for another exchange   the same

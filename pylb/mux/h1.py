@@ -1,8 +1,8 @@
 """HTTP/1 connections as endpoints: bytes of a transport on one side, heads and bodies on the other.
 
-A head is searched incrementally and parsed once when it is complete (performance.md, law 4). A body has one of four shapes,
-each way: none, a length, chunks, or "until the connection ends". What one side reads is payload; `put_body` frames it anew
-for the other side.
+A head is searched incrementally and parsed once when it is complete. A body has one of four shapes, each way: none, a
+length, chunks, or "until the connection ends". What one side reads is payload; `put_body` frames it anew for the
+other side.
 """
 
 from __future__ import annotations
@@ -180,15 +180,15 @@ class H1Front(H1Side):
             self.scanned = len(data)
             self.started = True
             return request
-        size = request.head_size  # type: ignore[union-attr]
+        size = request.head_size
         self.buffer = data[size:] if size < len(data) else b""
         self.scanned = 0
         self.started = False
-        if request.framing is None:  # type: ignore[union-attr]
+        if request.framing is None:
             self.body_done = True
             self.broken = False
         else:
-            self.expect_body(request.length, request.chunked)  # type: ignore[union-attr]
+            self.expect_body(request.length, request.chunked)
         return request
 
     def begin(self, response: Response, request: Request, stream: Any) -> bytes:
@@ -257,14 +257,14 @@ class H1Back(H1Side):
             self.buffer = data
             self.scanned = len(data)
             return response
-        size = response.head_size  # type: ignore[union-attr]
+        size = response.head_size
         self.buffer = data[size:] if size < len(data) else b""
         self.scanned = 0
-        if response.bodyless or response.length == 0:  # type: ignore[union-attr]
+        if response.bodyless or response.length == 0:
             self.body_done = True
             self.broken = False
         else:
-            self.expect_body(response.length, response.chunked, True)  # type: ignore[union-attr]
+            self.expect_body(response.length, response.chunked, True)
         return response
 
     def finish(self) -> bool:

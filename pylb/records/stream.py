@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pylb.http.message import Request, Response
     from pylb.records.session import Session
 
 
@@ -66,6 +65,11 @@ class Stream:
         "received",  # bytes received from the client for this stream, refused ones too (option dontlognull)
         "cookie_captured",  # (request, response) of `capture cookie`, each b"name=value" or None; or None
         "source",  # local address of the server connection, kept when a log format asks (Logger.needs_source)
+        "data_back",  # raw bytes from the server while tcp-response rules run (tcp mode), else None
+        "timeout_server",  # seconds set by `set-timeout server` for this stream, or None
+        "timeout_tunnel",  # likewise for tunnels
+        "retry_disabled",  # True: `disable-l7-retry`, a request that failed is not sent again
+        "addresses_before",  # (src, src_port, dst, dst_port) of the session before this stream's set-src/set-dst, or None
     )
 
     def __init__(self, session: Session, now: float, wall: float) -> None:
@@ -79,8 +83,8 @@ class Stream:
         self.server: Any = None
         self.front: Any = None
         self.back: Any = None
-        self.request: Request | None = None
-        self.response: Response | None = None
+        self.request: Any = None
+        self.response: Any = None
         self.start = now
         self.start_wall = wall
         self.idle_time = 0.0
@@ -118,6 +122,11 @@ class Stream:
         self.source: Any = None
         self.slot: Any = None
         self.waiting: Any = None
+        self.data_back: bytes | None = None
+        self.timeout_server: float | None = None
+        self.timeout_tunnel: float | None = None
+        self.retry_disabled = False
+        self.addresses_before: tuple[bytes | None, int, bytes | None, int] | None = None
 
     @property
     def stream(self) -> Stream:

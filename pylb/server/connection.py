@@ -20,7 +20,7 @@ _NO_RESOURCES: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 def open_transport(server: Server, session: Any, poller: Poller) -> Transport | int:
     """A registered transport whose connect is under way (or done), or the errno why there is none.
 
-    EMFILE and its like come back as they are: the caller reports "no resources" (termination state R), not a dead server.
+    EMFILE and its like come back as they are: the caller reports "no resources" (state R), not a dead server.
     """
     family = server.family
     try:

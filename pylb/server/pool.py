@@ -1,8 +1,8 @@
 """Idle connections to servers, ready for the next request.
 
 What may be shared follows `http-reuse` (manual 4.2): never: a connection belongs to the client whose request opened it;
-safe: a client's first request always opens its own, later ones may use any idle one; aggressive: a first request may use
-an idle connection that has already been reused; always: any request, any connection.
+safe: a client's first request always opens its own, later ones may use any idle one; aggressive: a first request may
+use an idle connection that has already been reused; always: any request, any connection.
 
 An idle connection stays registered: an event on it means that the server closed it (or spoke out of turn) and it is
 thrown away. The newest is taken first, so that the oldest can be purged.

@@ -68,10 +68,10 @@ def no_request(run: Runner, front: Any, session: Session, worker: Worker, what: 
     end silently; a first request that never comes is logged unless `option dontlognull` says otherwise.
     """
     frontend = session.frontend
-    if what == STOPPING or what == KILLED:
+    if what in (STOPPING, KILLED):
         return
     idle = not front.started and not front.buffer
-    if idle and (session.streams or what is not CLOSED and what != TIMEOUT):
+    if idle and (session.streams or (what is not CLOSED and what != TIMEOUT)):
         return
     now = clock.now
     stream = Stream(session, session.accept_time if not session.streams else now, session.accept_wall)

@@ -9,7 +9,8 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from pylb.clock import clock
-from pylb.engine.step import KILLED, READY, STOPPING, TIMEOUT, Coroutine, Runner
+from pylb.engine.step import KILLED, READY, STOPPING, TIMEOUT, Coroutine, Part, Runner
+from pylb.http.h1_body import chunk
 from pylb.http.message import Refusal, Response
 from pylb.mux.base import CLOSED
 from pylb.records.stream import Stream
@@ -65,7 +66,7 @@ def _upload(stream: Stream) -> bool:
     return True
 
 
-def until_response(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
+def until_response(run: Runner, stream: Stream, worker: Worker) -> Part[Any]:
     """Sends the request's body until a response head arrives, be it early. Returns as `back.next_head()` does, or a
     reason of `interrupted`."""
     front = stream.front
@@ -107,7 +108,7 @@ class _Lost:
         self.status = status
 
 
-def interrupted(run: Runner, stream: Stream, worker: Worker, reason: int, limit: float) -> Coroutine:
+def interrupted(run: Runner, stream: Stream, worker: Worker, reason: int, limit: float) -> Part[Any]:
     """The wait for a response head goes on under other circumstances: the client is leaving, time is up, or a kill."""
     front = stream.front
     back = stream.back
@@ -131,7 +132,7 @@ def interrupted(run: Runner, stream: Stream, worker: Worker, reason: int, limit:
         reason = yield
 
 
-def unusual(run: Runner, stream: Stream, worker: Worker, response: Any) -> Coroutine:
+def unusual(run: Runner, stream: Stream, worker: Worker, response: Any) -> Part[Response | None]:
     """What is not a final response: interim ones are passed on, a lost connection is retried where that is safe, and
     everything else is answered here. Returns the final Response or None when the exchange is over."""
     while True:
@@ -212,7 +213,7 @@ def transfer(run: Runner, stream: Stream, worker: Worker, head: bytes, data: byt
         return
     if data:
         stream.bytes_out += len(data)
-        front.put(head + (b"%x\r\n%b\r\n" % (len(data), data) if front.chunk_out else data))
+        front.put(head + (chunk(data) if front.chunk_out else data))
         if back.body_done and not back.broken:
             front.end_body(back.trailers())
     else:
@@ -224,11 +225,8 @@ def transfer(run: Runner, stream: Stream, worker: Worker, head: bytes, data: byt
     conn = front.conn
     ended = back.body_done
     while True:
-        if uploading and not back.blocked:
-            if back.gone or not _upload(stream):
-                uploading = False
-            elif front.body_done:
-                uploading = False
+        if uploading and not back.blocked and (back.gone or not _upload(stream) or front.body_done):
+            uploading = False
         if not ended and not conn.out:
             data = back.read_body()
             if data:
@@ -251,15 +249,14 @@ def transfer(run: Runner, stream: Stream, worker: Worker, head: bytes, data: byt
                 stream.server.counters.srv_aborts += 1
             break
         blocked = bool(conn.out)
-        if not blocked and (back.conn.readable or back.buffer):
-            poller.wake(run)
-        elif uploading and not back.blocked and (conn.readable or front.buffer):
+        more = not blocked and (back.conn.readable or back.buffer)
+        if more or (uploading and not back.blocked and (conn.readable or front.buffer)):
             poller.wake(run)
         limit = clock.now + (timeout_client if blocked else timeout_server)
         if limit < run.armed:
             poller.timers.arm(run, limit)
         reason = yield
-        if reason == READY or reason == STOPPING:
+        if reason in (READY, STOPPING):
             continue
         if reason == KILLED:
             mark(stream, ending.KILLED, ending.DATA)

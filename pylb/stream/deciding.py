@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from pylb.clock import clock
-from pylb.engine.step import KILLED, READY, STOPPING, TIMEOUT, Coroutine, Runner
+from pylb.engine.step import KILLED, READY, STOPPING, TIMEOUT, Coroutine, Part, Runner
 from pylb.records.stream import Stream
 from pylb.rules.verdicts import Outcome, Verdict
 from pylb.server.assign import release
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TARPIT_DEFAULT = 10.0  # seconds, where neither `timeout tarpit` nor `timeout connect` is set
 
 
-def decide(run: Runner, stream: Stream, worker: Worker, proxy: Any, rules: Any, verdict: Verdict | None) -> Coroutine:
+def decide(run: Runner, stream: Stream, worker: Worker, proxy: Any, rules: Any, verdict: Verdict | None) -> Part[bool]:
     """Request rules have spoken. True: go on with the request; False: it has been answered or dropped."""
     while verdict is not None and verdict.kind is Outcome.WAIT:
         if not (yield from _wait(run, stream, worker, verdict, proxy)):
@@ -63,7 +63,7 @@ def decide(run: Runner, stream: Stream, worker: Worker, proxy: Any, rules: Any, 
     return False
 
 
-def decide_response(run: Runner, stream: Stream, worker: Worker, proxy: Any, verdict: Verdict | None) -> Coroutine:
+def decide_response(run: Runner, stream: Stream, worker: Worker, proxy: Any, verdict: Verdict | None) -> Part[bool]:
     """Response rules have spoken. True: pass the response on; False: another one was sent in its place."""
     rules = proxy.http_response
     while verdict is not None and verdict.kind is Outcome.WAIT:
@@ -99,7 +99,7 @@ def decide_response(run: Runner, stream: Stream, worker: Worker, proxy: Any, ver
     return False
 
 
-def _wait(run: Runner, stream: Stream, worker: Worker, verdict: Verdict, proxy: Any) -> Coroutine:
+def _wait(run: Runner, stream: Stream, worker: Worker, verdict: Verdict, proxy: Any) -> Part[bool]:
     """Waits for what the verdict asks. True: run the rules again; False: the stream ended meanwhile."""
     poller = worker.poller
     wait = verdict.wait

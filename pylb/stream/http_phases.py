@@ -20,10 +20,10 @@ from pylb.records.stream import Stream
 from pylb.server import pool
 from pylb.server.assign import ASSIGNED, assign, release
 from pylb.stream import ending
-from pylb.stream.answering import answer, fail, linger, no_request
-from pylb.stream.bodies import flushed, interrupted, transfer, unusual, until_response
+from pylb.stream.answering import fail, linger, no_request
+from pylb.stream.bodies import flushed, interrupted, transfer, until_response, unusual
 from pylb.stream.deciding import decide, decide_response
-from pylb.stream.ending import finish, mark
+from pylb.stream.ending import finish
 from pylb.stream.reaching import reach
 
 if TYPE_CHECKING:
@@ -115,11 +115,15 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
         frontend.capture_request(stream)
     if frontend.tcp_content is not None:
         verdict = frontend.tcp_content.run(stream)
-        if verdict is not None and not (yield from decide(run, stream, worker, frontend, frontend.tcp_content, verdict)):
+        if verdict is not None and not (
+            yield from decide(run, stream, worker, frontend, frontend.tcp_content, verdict)
+        ):
             return
     if frontend.http_request is not None:
         verdict = frontend.http_request.run(stream)
-        if verdict is not None and not (yield from decide(run, stream, worker, frontend, frontend.http_request, verdict)):
+        if verdict is not None and not (
+            yield from decide(run, stream, worker, frontend, frontend.http_request, verdict)
+        ):
             return
     switching = frontend.switching
     backend = frontend.default_backend if switching is None else switching(stream)
@@ -138,11 +142,15 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
     if backend.config is not frontend.config:
         if backend.tcp_content is not None:
             verdict = backend.tcp_content.run(stream)
-            if verdict is not None and not (yield from decide(run, stream, worker, backend, backend.tcp_content, verdict)):
+            if verdict is not None and not (
+                yield from decide(run, stream, worker, backend, backend.tcp_content, verdict)
+            ):
                 return
         if backend.http_request is not None:
             verdict = backend.http_request.run(stream)
-            if verdict is not None and not (yield from decide(run, stream, worker, backend, backend.http_request, verdict)):
+            if verdict is not None and not (
+                yield from decide(run, stream, worker, backend, backend.http_request, verdict)
+            ):
                 return
     forwarded = backend.forwarded or frontend.forwarded
     if forwarded is not None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pylb.clock import clock
-from pylb.engine.step import KILLED, READY, TIMEOUT, Coroutine, Runner
+from pylb.engine.step import KILLED, TIMEOUT, Coroutine, Part, Runner
 from pylb.engine.transport import Transport
 from pylb.listener import proxy_protocol
 from pylb.mux.h1 import H1Back
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TURN_AROUND: Final = 1.0  # seconds before the same server is tried again (manual, "retries")
 
 
-def reach(run: Runner, stream: Stream, worker: Worker, outcome: int) -> Coroutine:
+def reach(run: Runner, stream: Stream, worker: Worker, outcome: int | None) -> Part[H1Back | None]:
     """A connection that carries the request's head, or None when the stream was answered instead."""
     while True:
         if outcome == QUEUED:
@@ -67,7 +67,7 @@ def reach(run: Runner, stream: Stream, worker: Worker, outcome: int) -> Coroutin
             return None
 
 
-def reach_again(run: Runner, stream: Stream, worker: Worker, lost: H1Back) -> Coroutine:
+def reach_again(run: Runner, stream: Stream, worker: Worker, lost: H1Back) -> Part[H1Back | None]:
     """The connection was lost before any answer: a new one, to the same server when it was a stale idle one."""
     code = lost.conn.error
     lost.reset()
@@ -91,10 +91,9 @@ def send_head(stream: Stream, back: H1Back) -> None:
     if body:
         head += b"%x\r\n%b\r\n" % (len(body), body) if back.chunk_out else body
         stream.bytes_in += len(body)
-        if stream.request.complete:
-            if back.chunk_out:
-                head += b"0\r\n\r\n"
-                back.chunk_out = False
+        if stream.request.complete and back.chunk_out:
+            head += b"0\r\n\r\n"
+            back.chunk_out = False
     if server.send_proxy and back.heads == 1:
         head = proxy_protocol.build(stream, server) + head
     back.conn.put(head)
@@ -105,7 +104,7 @@ def connected(stream: Stream) -> None:
     stream.server.counters.connect_total += 1
 
 
-def connecting(run: Runner, stream: Stream, worker: Worker, transport: Transport) -> Coroutine:
+def connecting(run: Runner, stream: Stream, worker: Worker, transport: Transport) -> Part[int]:
     """Waits for a connect: 0, or the errno of its failure (ETIMEDOUT after `timeout connect`, ECANCELED when the stream
     is killed)."""
     limit = stream.connect_start + (stream.backend.timeout_connect or math.inf)
@@ -130,7 +129,7 @@ def connecting(run: Runner, stream: Stream, worker: Worker, transport: Transport
             return 110
 
 
-def failed(run: Runner, stream: Stream, worker: Worker, code: int) -> Coroutine:
+def failed(run: Runner, stream: Stream, worker: Worker, code: int) -> Part[int | None]:
     """A connect failed: what next (an outcome of `assign`), or None when the stream was answered."""
     backend = stream.backend
     server = stream.server
@@ -166,11 +165,11 @@ def _redispatch_now(stream: Stream) -> bool:
     """`option redispatch N`: every Nth retry; -N: N retries before the last (default -1: on the last one)."""
     backend = stream.backend
     every = backend.redispatch
-    if not every or len(backend.servers) < 2 and not stream.persistent:
+    if not every or (len(backend.servers) < 2 and not stream.persistent):
         return False
     if every > 0:
-        return stream.retries % every == 0
-    return (backend.retries - stream.retries) % -every == 0
+        return bool(stream.retries % every == 0)
+    return bool((backend.retries - stream.retries) % -every == 0)
 
 
 def pause(run: Runner, stream: Stream, worker: Worker, seconds: float) -> Coroutine:
@@ -183,17 +182,17 @@ def pause(run: Runner, stream: Stream, worker: Worker, seconds: float) -> Corout
             return
 
 
-def queued(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
+def queued(run: Runner, stream: Stream, worker: Worker) -> Part[int | None]:
     """Waits for a slot. ASSIGNED once it has one, or None when the stream left the queue with an answer."""
     backend = stream.backend
     limit = clock.now + (backend.timeout_queue or backend.timeout_connect or math.inf)
     conn = stream.front.conn
-    while stream.slot is None:
+    while True:
         if limit < run.armed:
             worker.poller.timers.arm(run, limit)
         reason = yield
         if stream.slot is not None:
-            break
+            return ASSIGNED
         if stream.waiting is None:
             return reassign(stream)  # its server went down: another one, or the queue again
         if reason == KILLED or conn.error or (conn.ending and worker.client_left(stream)):
@@ -206,7 +205,3 @@ def queued(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
             backend.counters.failed_conn += 1
             yield from fail(run, stream, worker, 503, ending.SERVER_TIMEOUT, ending.QUEUE)
             return None
-    return ASSIGNED
-
-
-__all__ = ["READY", "connected", "connecting", "failed", "pause", "queued", "reach", "reach_again"]

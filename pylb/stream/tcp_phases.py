@@ -1,6 +1,7 @@
 """The TCP stream: one coroutine for one client connection and its server's.
 
-accept -> tcp-request content of the frontend (with inspect-delay) -> backend -> its tcp-request content -> server -> pipe.
+accept -> tcp-request content of the frontend (with inspect-delay) -> backend -> its tcp-request content -> server
+-> pipe.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from pylb.clock import clock
-from pylb.engine.step import KILLED, STOPPING, TIMEOUT, Coroutine, Runner
+from pylb.engine.step import KILLED, STOPPING, TIMEOUT, Coroutine, Part, Runner
 from pylb.engine.transport import Transport
 from pylb.listener import proxy_protocol
 from pylb.records.session import Session
@@ -100,7 +101,7 @@ def tcp_session(run: Runner, conn: Transport, session: Session, worker: Worker, 
         finish(stream)
 
 
-def connect(run: Runner, stream: Stream, worker: Worker, outcome: int) -> Coroutine:
+def connect(run: Runner, stream: Stream, worker: Worker, outcome: int | None) -> Part[Transport | None]:
     """A connected transport to a server, or None with the ending marked.
 
     The client's first bytes are not waited for: a server may speak first. On a fast network the connect is over before
@@ -139,7 +140,7 @@ def connect(run: Runner, stream: Stream, worker: Worker, outcome: int) -> Corout
             return None
 
 
-def inspect(run: Runner, stream: Stream, worker: Worker, proxy: Any) -> Coroutine:
+def inspect(run: Runner, stream: Stream, worker: Worker, proxy: Any) -> Part[bool]:
     """Runs `tcp-request content` rules, waiting for data up to `inspect-delay`. False: the connection is to be closed.
 
     A condition on data that has not come holds the rules (three-valued logic) until it comes, the client ends, the
@@ -189,7 +190,7 @@ def inspect(run: Runner, stream: Stream, worker: Worker, proxy: Any) -> Coroutin
             return False
 
 
-def waited(run: Runner, conn: Transport, worker: Worker, wait: Any) -> Coroutine:
+def waited(run: Runner, conn: Transport, worker: Worker, wait: Any) -> Part[bool]:
     """Waits for a Sleep or a Foreign. False when the client is gone or the stream was killed."""
     wait.begin(run, worker.poller)
     try:

@@ -40,7 +40,7 @@ class Sleep:
 
 
 class Body:
-    """Until `size` bytes of the body are there (0: all of it), at most `seconds`. The stream itself does the reading."""
+    """Until `size` bytes of the body are there (0: all of it), at most `seconds`. The stream does the reading."""
 
     __slots__ = ("seconds", "size", "until")
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pylb.clock import clock
 from pylb.counters import ProxyCounters, roll
 from pylb.engine.poller import Poller
-from pylb.engine.step import KILLED, STOPPING, Coroutine, Runner
+from pylb.engine.step import KILLED, STOPPING, Coroutine, Part, Runner
 from pylb.engine.transport import Transport, adopt
 from pylb.http.codec import Codec, Limits
 from pylb.listener import proxy_protocol
@@ -122,9 +122,10 @@ class Worker:
         carried = False
         try:
             if session.listener.accept_proxy:
-                rest = yield from self._proxy_header(run, conn, session)
-                if rest is None:
+                behind = yield from self._proxy_header(run, conn, session)
+                if behind is None:
                     return
+                rest = behind
             if frontend.tcp_session is not None:
                 session.final = True
                 verdict = frontend.tcp_session.run(session)
@@ -147,7 +148,7 @@ class Worker:
         else:
             yield from tcp_session(run, conn, session, self, rest)
 
-    def _proxy_header(self, run: Runner, conn: Transport, session: Session) -> Coroutine:
+    def _proxy_header(self, run: Runner, conn: Transport, session: Session) -> Part[bytes | None]:
         """Reads the PROXY header into the session. Returns the bytes behind it, None when there is no valid one."""
         began = clock.now
         limit = began + min(PROXY_HEADER_SECONDS, session.frontend.timeout_client or PROXY_HEADER_SECONDS)
