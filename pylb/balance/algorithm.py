@@ -37,6 +37,7 @@ class Algorithm:
         self.active = 0  # usable servers that are not backups
         self.backups = 0  # usable backups
         self.first_backup: Server | None = None
+        self.settled = False  # True once all servers have been seen
         self.weights: dict[Server, int] = {}  # weight each server takes part with, as last counted
 
     def choose(self, stream: Any, avoid: Server | None = None) -> Server | None:
@@ -55,6 +56,9 @@ class Algorithm:
             self.recount()
             for each, old, new in changed:
                 self.moved(each, old, new)
+        if not self.settled:
+            self.settled = True
+            self.settle()
 
     def weight(self, server: Server) -> int:
         """The weight a server takes part with, 0 when it does not."""
@@ -88,6 +92,9 @@ class Algorithm:
 
     def moved(self, server: Server, old: int, new: int) -> None:
         """Hook: the weight of `server` went from `old` to `new`; counts are up to date."""
+
+    def settle(self) -> None:
+        """Hook: every server has been seen for the first time."""
 
     def serves(self, server: Server) -> bool:
         """Whether new streams go to this server now."""

@@ -190,9 +190,7 @@ class RoundRobin(Algorithm):
         super().__init__(backend)
         self.main = Rotation()
         self.reserve = Rotation()
-        self.started = False
         self.update()
-        self.started = True
 
     def choose(self, stream: Any, avoid: Server | None = None) -> Server | None:
         if self.active:
@@ -206,7 +204,7 @@ class RoundRobin(Algorithm):
         turn = server.lb
         if turn is None:
             turn = server.lb = Turn(server)
-        if not self.started:
+        if not self.settled:
             rotation.start(turn, new)
         elif not old:
             rotation.enter(turn, new)

@@ -15,8 +15,6 @@ WEIGHT_MAX: Final = 256
 EFFECTIVE_MAX: Final = WEIGHT_MAX * SCALE
 
 
-def reduced(weights: Iterable[int]) -> list[int]:
-    """The same proportions in the smallest integers (the static map's size is their sum)."""
-    values = list(weights)
-    divisor = math.gcd(*values) or 1
-    return [value // divisor for value in values]
+def divisor(weights: Iterable[int]) -> int:
+    """What all weights can be divided by without changing their proportions (at least 1)."""
+    return math.gcd(*weights) or 1

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pylb.errors import NOWHERE, ConfigError
+from pylb.fetches.layer4 import destination
+from pylb.sample.values import Absent
 
 if TYPE_CHECKING:
     from pylb.config.model import Address
@@ -69,24 +71,14 @@ def unix_address(family: str, path: str) -> str | bytes:
 def _mapping(server: Server, packed: bytes | None, offset: int | None) -> Callable[[Any], Any]:
     """Port mapping: the client's destination port plus an offset; and the client's own destination for 0.0.0.0."""
 
-    def destination(session: Any) -> Any:
-        dst, dst_port = _client_destination(session)
-        port = dst_port + offset if offset is not None else server.port
-        return ip_address(packed if packed is not None else dst, port & 0xFFFF)
+    def mapped(session: Any) -> Any:
+        wanted = destination(session)
+        if isinstance(wanted, Absent):  # a client on a unix socket has no address to follow
+            wanted = bytes(4)
+        port = session.dst_port + offset if offset is not None else server.port
+        return ip_address(packed if packed is not None else wanted, port & 0xFFFF)
 
-    return destination
-
-
-def _client_destination(session: Any) -> tuple[bytes, int]:
-    if session.dst is not None:
-        return session.dst, session.dst_port
-    local = session.local
-    if not isinstance(local, tuple):
-        local = session.connection.getsockname()
-        session.local = local
-    host = local[0].split("%", 1)[0]
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.inet_pton(family, host), local[1]
+    return mapped
 
 
 def _literal(address: Address) -> bytes | None:

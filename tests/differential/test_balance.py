@@ -14,7 +14,13 @@ from typing import Any
 
 import pytest
 
+import pylb.balance.first
+import pylb.balance.leastconn
+import pylb.balance.randomized
+import pylb.balance.request_keys
 import pylb.balance.roundrobin
+import pylb.balance.source
+import pylb.balance.static_rr
 import pylb.config.proxy
 import pylb.config.sections
 import pylb.server.check_options
@@ -202,3 +208,115 @@ def test_roundrobin_follows_changes_alike(seed: int) -> None:
     words = random.Random(seed).choice(WEIGHTS[1:])
     names = [f"s{n}" for n in range(1, len(words) + 1)]
     compare("    balance roundrobin\n" + servers(*words), changes(seed, names, 60))
+
+
+@pytest.mark.parametrize("words", WEIGHTS)
+def test_static_rr_gives_the_same_order(words: tuple[str, ...]) -> None:
+    compare("    balance static-rr\n" + servers(*words), [{}] * 700)
+
+
+@pytest.mark.parametrize("name", ["static-rr", "leastconn", "first"])
+@pytest.mark.parametrize("seed", range(3))
+def test_other_algorithms_follow_changes_alike(name: str, seed: int) -> None:
+    words = WEIGHTS[1 + seed % 3]
+    names = [f"s{n}" for n in range(1, len(words) + 1)]
+    compare(f"    balance {name}\n" + servers(*words), changes(seed, names, 60, weights=name != "static-rr"))
+
+
+@pytest.mark.parametrize("options", ["", "    option allbackups\n"])
+@pytest.mark.parametrize("name", ["roundrobin", "static-rr", "leastconn", "first", "source", "hdr(k)"])
+@pytest.mark.parametrize("hash_type", ["map-based", "consistent"])
+def test_backup_servers_take_over_alike(name: str, options: str, hash_type: str) -> None:
+    steps: list[Any] = []
+    for state_of_1, state_of_2 in (("maint", "ready"), ("maint", "maint"), ("ready", "maint"), ("maint", "maint")):
+        steps += [("state", "s1", state_of_1), ("state", "s2", state_of_2)]
+        steps += [{"headers": [(b"k", b"%d" % n)]} if n % 3 else {} for n in range(30)]
+    text = f"    balance {name}\n    hash-type {hash_type}\n" + options
+    compare(text + servers("", "weight 3", "backup weight 2", "backup", "backup weight 3"), steps)
+
+
+HASHES = [
+    "",
+    "map-based sdbm",
+    "map-based djb2 avalanche",
+    "map-based wt6",
+    "map-based crc32 avalanche",
+    "consistent",
+    "consistent sdbm",
+    "consistent djb2",
+    "consistent wt6 avalanche",
+    "consistent crc32",
+]
+
+
+def keys(seed: int, count: int) -> list[bytes]:
+    dice = random.Random(seed)
+    letters = b"abcdefghijklmnopqrstuvwxyzABCXYZ0123456789.-_~%/"
+    return [bytes(dice.choice(letters) for _ in range(dice.randint(1, 24))) for _ in range(count)]
+
+
+@pytest.mark.parametrize("kind", HASHES)
+def test_header_keys_lead_to_the_same_server(kind: str) -> None:
+    text = "    balance hdr(x-key)\n" + (f"    hash-type {kind}\n" if kind else "")
+    steps: list[Any] = [{"headers": [(b"x-key", key)]} for key in keys(1, 1200)]
+    steps[400:400] = [("state", "s2", "maint"), {}, {}, {}, {"headers": [(b"x-key", b"")]}]
+    steps[800:800] = [("state", "s2", "ready"), ("state", "s3", "drain"), {}, {}, {}]
+    chosen = compare(text + servers("", "weight 3", "weight 5", "id 77", "weight 0"), steps)
+    assert set(chosen) == {b"s1", b"s2", b"s3", b"s4"}
+
+
+@pytest.mark.parametrize("kind", ["", "consistent", "map-based wt6 avalanche"])
+def test_source_addresses_lead_to_the_same_server(kind: str) -> None:
+    dice = random.Random(5)
+    steps = [
+        {"source": f"127.{dice.randint(0, 255)}.{dice.randint(0, 255)}.{dice.randint(1, 254)}"} for _ in range(300)
+    ]
+    text = "    balance source\n" + (f"    hash-type {kind}\n" if kind else "")
+    compare(text + servers("", "weight 3", "weight 5", ""), steps)
+
+
+TARGETS = [
+    *(b"/" + key.replace(b"%", b"_") for key in keys(2, 120)),
+    *(b"/a/b/c/d/" + b"x/" * n + b"?q=1/2/3&d=%d" % n for n in range(12)),
+    *(b"/same?number=%d" % n for n in range(12)),
+    *(b"http://host%d.example/path/%d?x=%d" % (n, n % 3, n) for n in range(24)),
+    b"*",
+    b"/",
+    b"//",
+    b"/?",
+    b"/a?b?c",
+]
+
+
+@pytest.mark.parametrize(
+    "words", ["", "len 5", "depth 1", "depth 3 len 12", "whole", "path-only", "whole path-only depth 2", "whole len 20"]
+)
+@pytest.mark.parametrize("kind", ["map-based", "consistent"])
+def test_uris_lead_to_the_same_server(words: str, kind: str) -> None:
+    text = f"    balance uri {words}\n    hash-type {kind}\n"
+    compare(text + servers(*("weight 2",) * 7), [{"target": target} for target in TARGETS if target != b"*"])
+
+
+@pytest.mark.parametrize("kind", ["map-based", "consistent djb2"])
+def test_url_parameters_lead_to_the_same_server(kind: str) -> None:
+    targets = [b"/?user=%d" % n for n in range(60)]
+    targets += [b"/p?a=1&user=%b&b=2" % key.replace(b"%", b"_") for key in keys(3, 60)]
+    targets += [b"/", b"/?", b"/?user", b"/?user=", b"/?user=&a=1", b"/?User=1", b"/?xuser=1&user=2", b"/?user=1;b=3"]
+    targets += [b"/?a=1;user=2", b"/?user=1?user=2", b"/?a?user=5", b"/#?user=3", b"/?&user=9", b"/?a=user=4"]
+    targets += [b"/?user=1#f", b"/?user=a&user=b", b"http://h/?user=7", b"/?useruser=3&user=4", b"/?user=%41"]
+    text = f"    balance url_param user\n    hash-type {kind}\n"
+    compare(text + servers("", "weight 2", "", "", ""), [{"target": target} for target in targets])
+
+
+def test_domains_lead_to_the_same_server() -> None:
+    hosts = [b"www.%b.org" % key.strip(b".-~%/_").replace(b"/", b"").replace(b".", b"") for key in keys(4, 100)]
+    hosts += [b"example.com", b"a.example.com", b"b.example.com", b"x.y.z.example.net"]
+    text = "    balance hdr(x-host) use_domain_only\n"
+    compare(text + servers("", "", "", "", "", "", ""), [{"headers": [(b"x-host", host)]} for host in hosts])
+
+
+def test_header_values_are_cut_alike() -> None:
+    values = [b"a,b", b" a , b", b",b", b"a b", b'"a,b",c', b"x" * 300]
+    steps: list[Any] = [{"headers": [(b"x-key", value)]} for value in values]
+    steps += [{"headers": [(b"x-key", b"one"), (b"x-key", b"two")]}, {"headers": [(b"X-KEY", b"one")]}]
+    compare("    balance hdr(X-Key)\n" + servers(*("",) * 11), steps)

@@ -1,0 +1,122 @@
+"""What all hashing algorithms share: a key per stream, and the map or the ring that turns its hash into a server.
+
+Streams without the key are spread over the same map or ring in turn, as HAProxy does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pylb.balance.algorithm import Algorithm
+from pylb.balance.consistent import Ring
+from pylb.balance.hashing import Key, address_function, function_of, kind_of
+from pylb.balance.static_rr import StaticMap
+
+if TYPE_CHECKING:
+    from pylb.server.server import Server
+
+Reader = Callable[[Any], "bytes | None"]  # stream -> key
+
+
+class Mapped(StaticMap):
+    """`hash-type map-based`: the hash modulo the length of the map."""
+
+    any_server = False
+
+    def __init__(self, backend: Any, key: Key) -> None:
+        self.key = key
+        super().__init__(backend)
+
+    def choose(self, stream: Any, avoid: Server | None = None) -> Server | None:
+        servers = self.map
+        if not servers:
+            return None
+        value = self.key(stream)
+        if value is None:
+            return self.walk(avoid)
+        return servers[value % len(servers)]
+
+
+class Consistent(Algorithm):
+    """`hash-type consistent`: the nearest point of a ring, bounded by `hash-balance-factor`."""
+
+    any_server = False
+
+    def __init__(self, backend: Any, key: Key) -> None:
+        super().__init__(backend)
+        self.key = key
+        self.main = Ring()
+        self.reserve = Ring()
+        self.factor = backend.config.get("hash-balance-factor", 0) if backend.config is not None else 0
+        self.update()
+
+    def settle(self) -> None:
+        for ring, backup in ((self.main, False), (self.reserve, True)):
+            ring.extend(
+                {server: weight for server, weight in self.weights.items() if weight and server.backup is backup}
+            )
+
+    def moved(self, server: Server, old: int, new: int) -> None:
+        if self.settled:
+            (self.reserve if server.backup else self.main).change(server, old, new)
+
+    def choose(self, stream: Any, avoid: Server | None = None) -> Server | None:
+        if self.active:
+            ring = self.main
+        elif self.first_backup is not None or not self.backups:
+            return self.first_backup
+        else:
+            ring = self.reserve
+        value = self.key(stream)
+        if value is None:
+            return ring.walk(avoid)
+        if avoid is None and not self.factor:
+            return ring.owners[ring.nearest(value)]
+        return ring.lookup(value, lambda server: server is avoid or (self.factor != 0 and not self.room(server)))
+
+    def room(self, server: Server) -> bool:
+        """Whether one more stream keeps the server within its share of `factor` per cent of the average load."""
+        slots = ((self.backend.served + 1) * self.factor + 99) // 100
+        per_weight, rest = divmod(slots, self.total)
+        before = 0
+        for other in self.servers:
+            if other is server:
+                break
+            if other.backup is server.backup:
+                before += self.weights[other]
+        weight = self.weights[server]
+        share = weight * per_weight + (before + weight) * rest // self.total - before * rest // self.total
+        return server.served < max(1, share)
+
+
+def by_bytes(reader: Reader) -> Callable[[Any], Algorithm]:
+    """The build function of an algorithm whose key is text."""
+
+    def build(backend: Any) -> Algorithm:
+        kind = kind_of(backend.config)
+        function = function_of(kind)
+
+        def key(stream: Any) -> int | None:
+            data = reader(stream)
+            return None if data is None else function(data)
+
+        return Consistent(backend, key) if kind.consistent else Mapped(backend, key)
+
+    return build
+
+
+def by_address(reader: Reader) -> Callable[[Any], Algorithm]:
+    """The build function of an algorithm whose key is a packed address."""
+
+    def build(backend: Any) -> Algorithm:
+        kind = kind_of(backend.config)
+        function = address_function(kind)
+
+        def key(stream: Any) -> int | None:
+            data = reader(stream)
+            return None if data is None else function(data)
+
+        return Consistent(backend, key) if kind.consistent else Mapped(backend, key)
+
+    return build

@@ -1,0 +1,27 @@
+"""`balance source`: a client's address always leads to the same server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pylb.balance.keyed import by_address
+from pylb.fetches.layer4 import source as source_address
+from pylb.registry import algorithm
+from pylb.sample.values import Absent
+
+if TYPE_CHECKING:
+    from pylb.balance.algorithm import Algorithm
+    from pylb.config.words import Words
+    from pylb.sample.site import Site
+
+
+@algorithm("source")
+def source(words: Words, site: Site) -> Callable[[Any], Algorithm]:
+    """The client's address, hashed. Which server it gives is decided by `hash-type`. Manual 4.2, `balance`."""
+
+    def read(stream: Any) -> bytes | None:
+        packed = source_address(stream.session)
+        return None if isinstance(packed, Absent) else packed
+
+    return by_address(read)
