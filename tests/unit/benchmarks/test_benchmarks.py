@@ -12,6 +12,7 @@ from xml.dom import minidom
 import pytest
 
 from benchmarks import load, report
+from benchmarks.commits import at_commit
 from benchmarks.interval import coverage, estimate
 from benchmarks.plot import svg
 from benchmarks.rounds import Measure, Series
@@ -119,3 +120,15 @@ def test_haproxy_beside_itself_is_about_equal(tmp_path):
         # A single second on a shared machine: only a broken measure is farther off than this.
         assert 0.3 < variant["ratio"]["median"] < 3
         assert variant["candidate"]["requests"] > 100
+
+
+def test_a_commit_is_checked_out_for_as_long_as_it_is_measured():
+    if subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, check=False).returncode:
+        pytest.skip("not a git checkout")
+    with at_commit("HEAD") as subject:
+        tree = Path(subject.environment["PYTHONPATH"])
+        assert tree != ROOT and (tree / "pylb" / "__init__.py").exists()
+        assert subject.name.startswith("pylb@")
+    assert not tree.exists()
+    with at_commit(".") as subject:
+        assert Path(subject.environment["PYTHONPATH"]) == ROOT
