@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from pylb import registry
-from pylb.config import later_global, later_options, later_proxy, later_sections, proxy, tuning
+from pylb.config import later_global, later_options, later_proxy, later_sections, proxy, tables, tuning
 from pylb.config.reader import run_as
 from pylb.config.sections import declare_named
 from pylb.config.shapes import Row, declare_rows, shape
@@ -92,6 +92,16 @@ def declare_all() -> None:
     """Fills every gap. Called once, when this module is imported."""
     for table in (*later_global.TABLES, *tuning.TABLES):
         declare_rows(table, ("global",))
+    for place in later_proxy.SIDES:
+        if registry.find(Kind.KEYWORD, "stick-table", place) is None:
+            registry.declare(
+                Kind.KEYWORD,
+                "stick-table",
+                tables.stick_table,
+                places=place,
+                usage="type <type> size <size> [expire <time>] [nopurge] [peers <section>] [store <data>[,...]] ...",
+                status=Status.HARMLESS,
+            )
     for rows, places in later_proxy.TABLES:
         declare_rows(rows, places)
     proxy.declare_flags()

@@ -118,7 +118,6 @@ SIDED = (
     Row("filter-sequence", "request|response str:filters", HARMLESS, "The order of filters.", many=True),
     Row("stats admin", "if|unless str+:condition", HARMLESS, "When the statistics page may change things.", many=True),
     Row("stats http-request", "str+:rule", HARMLESS, "Rules of the statistics page.", many=True),
-    Row("stick-table", "str+:argument", HARMLESS, "A table of keys and what is counted for them."),
 )
 BACKENDS = (
     Row("be-unpublished", "", UNSAFE, "The backend is not chosen by any rule."),

@@ -109,18 +109,19 @@ OLD_TIMEOUTS = {
 
 def old_timeout(line: Line) -> None:
     """Timeouts under the names that HAProxy dropped in 2.1."""
-    modern = f"timeout {OLD_TIMEOUTS[line.name]}"
+    modern = f"timeout {OLD_TIMEOUTS[line.name.removeprefix('timeout ')]}"
     line.notice(f"'{line.name}' is old syntax.", f"write '{modern}'")
-    run_as(line, [*modern.split(), *line.words[1:]], [line.span, line.span, *line.spans[1:]])
+    rest = line.name.count(" ") + 1
+    run_as(line, [*modern.split(), *line.words[rest:]], [line.span, line.span, *line.spans[rest:]])
 
 
 for _name, _modern in OLD_TIMEOUTS.items():
-    _places, _doc = TIMEOUTS[_modern]
+    _doc = TIMEOUTS[_modern][1]
     registry.declare(
         Kind.KEYWORD,
-        _name,
+        (_name, f"timeout {_name}"),
         old_timeout,
-        places=_places,
+        places=PROXY,
         usage="<time>",
         doc=f"Old name of `timeout {_modern}`. {_doc}",
         note=f"today's word is `timeout {_modern}`",

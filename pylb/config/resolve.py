@@ -177,9 +177,9 @@ def check_defaults(config: Configuration) -> None:
         origin = proxy.origin
         if origin is not None and origin.name and not proxy.explicit_defaults and id(origin) in named:
             config.report.warning(
-                f"defaults section '{origin.name}' (declared at {place(origin.span)}) is explicitly referenced by another "
-                "proxy and implicitly used here. To avoid any ambiguity don't mix both usage. Add a last defaults section "
-                "not explicitly used or always use explicit references.",
+                f"defaults section '{origin.name}' (declared at {place(origin.span)}) is explicitly referenced by "
+                "another proxy and implicitly used here. To avoid any ambiguity don't mix both usage. Add a last "
+                "defaults section not explicitly used or always use explicit references.",
                 proxy.span,
             )
 

@@ -111,12 +111,12 @@ class Shape:
         return values
 
     def value(self, words: Words) -> Any:
-        """What a word with this shape stores: True, the value, or a list of values."""
+        """What a word with this shape stores: the value, a list of several, or True when it has none."""
         values = self.take(words)
         if not self.arguments:
             return True
         single = len(self.arguments) == 1 and self.arguments[0].repeat in ("", "?")
-        return values[0] if single and values else None if single else values
+        return (values[0] if values else True) if single else values
 
 
 def shape(text: str) -> Shape:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pylb.config.words import Words
 
 MAX_TIME = 2**31 - 1  # milliseconds; HAProxy's timers are signed 32-bit ticks, about 24.8 days
+_UNITS = re.compile(r"us|ms|[smhd]")
 _MICROSECONDS = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 _NUMBER = re.compile(r"([0-9]*)([^0-9].*)?\Z", re.DOTALL)
 _LEADING = re.compile(r"[ \t]*([+-]?[0-9]+)")
@@ -46,38 +47,31 @@ class TimeUnderflow(ValueError):
 def parse_time(text: str, unit: str = "ms") -> int:
     """Milliseconds of `text`; a bare number counts in `unit` (us, ms, s, m, h or d).
 
-    Fractions of a millisecond round up, so that a tiny time never becomes "no timeout".
+    Fractions of a millisecond round up, so that a tiny time never becomes "no timeout". What follows the unit is not
+    looked at, as in HAProxy, where people have always written `10sec` and `5min`.
     """
     match = _NUMBER.match(text)
     digits, suffix = (match.group(1), match.group(2) or "") if match else ("", text)
     if not digits:
         raise BadCharacter(text[:1])
-    scale = _MICROSECONDS.get(suffix or unit)
-    if scale is None:
-        raise BadCharacter(_first_odd(suffix))
-    value = -(-int(digits[:20]) * scale // 1000)
+    known = _UNITS.match(suffix) if suffix else None
+    if suffix and known is None:
+        raise BadCharacter(suffix[0])
+    value = -(-int(digits[:20]) * _MICROSECONDS[known.group() if known else unit] // 1000)
     if value > MAX_TIME:
         raise TimeOverflow
     return value
 
 
-def _first_odd(suffix: str) -> str:
-    """The character at which HAProxy stops reading a unit."""
-    for known in ("us", "ms", "s", "m", "h", "d"):
-        if suffix.startswith(known):
-            return suffix[len(known)]
-    return suffix[0]
-
-
 def parse_size(text: str) -> int:
-    """Bytes of `text`: a number with an optional k, m or g in either case."""
+    """Bytes of `text`: a number with an optional k, m or g in either case, and anything behind that."""
     match = _NUMBER.match(text)
     digits, suffix = (match.group(1), match.group(2) or "") if match else ("", text)
     if not digits:
         raise BadCharacter(text[:1])
-    shift = _SHIFTS.get(suffix.lower())
+    shift = _SHIFTS.get(suffix[:1].lower())
     if shift is None:
-        raise BadCharacter(suffix[1] if suffix[0].lower() in "kmg" and len(suffix) > 1 else suffix[0])
+        raise BadCharacter(suffix[0])
     return int(digits[:20]) << shift
 
 
@@ -102,7 +96,10 @@ def take_time(words: Words, name: str = "", *, unit: str = "ms", missing: str = 
     name = name or words.line.name
     text = words.next(missing or f"'{name}' expects an integer value (in milliseconds)")
     try:
-        return parse_time(text, unit)
+        value = parse_time(text, unit)
+        if text.lstrip("0123456789") not in ("", "us", "ms", "s", "m", "h", "d"):
+            words.line.notice(f"'{name}' : the unit of '{text}' is odd; it counts as {value} ms.")
+        return value
     except ValueError as error:
         raise ConfigError(time_error(error, text, name), words.last_span) from None
 
