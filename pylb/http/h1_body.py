@@ -107,6 +107,9 @@ class ChunkedReader:
             if match is None:
                 self._keep_pending(data[at : at + LINE + 1], size - at)
                 break
+            if match.end() - at > LINE:
+                self.error = "chunk header too long"
+                return
             if wire and at > start:
                 pieces.append(data[start:at])
             if match[1] is not None:

@@ -61,6 +61,8 @@ def read_request(data: bytes, end: int, limits: Limits) -> Request | Refusal | N
     """The request whose head is data[:end], blank line included. None: not of this grammar."""
     if end > limits.raw:
         return Refusal(400, "head too big")
+    if data[end - 4 : end] != b"\r\n\r\n":  # a head that ends with bare line feeds
+        return None
     block = data[: end - 4].split(b"\r\n")
     start = block.pop(0)
     match = _start(start)
@@ -82,6 +84,8 @@ def read_response(data: bytes, end: int, method: bytes, limits: Limits) -> Respo
     """The response whose head is data[:end], to a request with `method`. None: not of this grammar."""
     if end > limits.raw:
         return Refusal(502, "head too big")
+    if data[end - 4 : end] != b"\r\n\r\n":
+        return None
     block = data[: end - 4].split(b"\r\n")
     match = _status(block.pop(0))
     if match is None:

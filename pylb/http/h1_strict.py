@@ -101,22 +101,22 @@ def _canonical(data: bytes, end: int, limits: Limits) -> tuple[list[bytes], int]
     if found is None:
         raise _Broken("empty head")
     lines: list[bytes] = []
-    folded: list[bytes] = []
+    folded: list[bytes] = []  # pieces of the line that is being continued
+    gap = b""  # HAProxy puts a space in place of each byte of a line end
     for raw in data[begin : found.start()].split(b"\n"):
         line = raw.removesuffix(b"\r")
         if line[:1] in (b" ", b"\t"):
             if len(lines) < 2 or _name(lines[-1]) in _UNFOLDABLE:
                 raise _Broken("folded line")
-            if not folded:
-                folded.append(lines[-1])
-            folded.append(line)  # HAProxy puts a space in place of each byte of the line end
+            folded += (gap, line) if folded else (lines[-1], gap, line)
         else:
             if folded:
-                lines[-1] = b"  ".join(folded)
+                lines[-1] = b"".join(folded)
                 folded = []
             lines.append(line)
+        gap = b" " if line is raw else b"  "
     if folded:
-        lines[-1] = b"  ".join(folded)
+        lines[-1] = b"".join(folded)
     if len(lines) > limits.fields + 1:
         raise _Broken("too many fields")
     return lines, found.end()

@@ -1,0 +1,155 @@
+"""What HAProxy answers to bad requests and what it forwards of odd ones, and that pylb does the same or less.
+
+The real HAProxy is asked first. Then the same bytes go through each codec (head, gate, body, writer) without any socket,
+and through the pylb program. Answers are statuses in order; forwarded are whole requests as the origin got them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from pylb.http import codec as codecs
+from pylb.http.h1_body import ChunkedReader
+from pylb.http.message import Refusal
+from pylb.http.writer import request_head
+from tests.codec.malformed import CASES, OTHERWISE, SEVERAL, STRICTER, TAKEN, UNSURE
+from tests.harness import RawClient, requires
+from tests.harness.differential import Site, run_site
+from tests.harness.origin import Conversation, Gone
+
+pytestmark = requires("haproxy")
+
+CONFIG = """
+defaults
+    mode http
+    timeout connect 2s
+    timeout client 2s
+    timeout server 2s
+    timeout http-request 2s
+frontend fe
+    bind 127.0.0.1:$(fe)
+    default_backend be
+backend be
+    http-reuse never
+    server s1 127.0.0.1:$(s1)
+"""
+
+Answer = tuple[list[int], list[bytes]]
+
+
+def record(conversation: Conversation) -> None:
+    """Answers each whole request. A request that never becomes whole is not counted."""
+    whole: list[bytes] = []
+    conversation.requests = whole
+    with contextlib.suppress(Gone):
+        while True:
+            head = conversation.read_head()
+            body = b"" if head.startswith(b"CONNECT") else conversation.read_body(head)
+            whole.append(head + body)
+            conversation.send(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+
+
+def ask(site: Site, name: str) -> Answer:
+    """Sends a case, ends the sending side, and reads until the end.
+
+    An ended client gets the answer to one request only: where more follows, the end waits for a moment of silence.
+    """
+    origin = site.origins[0]
+    before = len(origin.conversations)
+    with RawClient(site.port("fe"), timeout=0.3 if name in SEVERAL else 5.0) as client:
+        with contextlib.suppress(OSError):
+            client.send(CASES[name])
+            if name not in SEVERAL:
+                client.half_close()
+        with contextlib.suppress(OSError):
+            while got := client.sock.recv(65536):
+                client.received += got
+        raw = bytes(client.received)
+    statuses = [int(status) for status in re.findall(rb"HTTP/1\.[01] ([0-9]{3}) ", raw)]
+    forwarded = [request for one in origin.conversations[before:] for request in one.requests]
+    return statuses, forwarded
+
+
+@pytest.fixture(scope="module")
+def real() -> Iterator[Callable[[str], Answer]]:
+    """HAProxy's answers."""
+    with run_site("haproxy", CONFIG, {"s1": record}) as site:
+        yield functools.cache(lambda name: ask(site, name))
+
+
+def through_codec(codec: codecs.Codec, data: bytes) -> Answer:
+    """What a proxy without sockets does: every request of `data`, then the end of input."""
+    limits = codecs.DEFAULT_LIMITS
+    statuses: list[int] = []
+    forwarded: list[bytes] = []
+    while data:
+        request = codec.take_request(data, 0, limits)
+        if request is None:
+            if not statuses:
+                statuses.append(400)
+            break
+        if isinstance(request, Refusal):
+            statuses.append(request.status)
+            break
+        rest = data[request.head_size :]
+        body = b""
+        if request.chunked:
+            reader = ChunkedReader()
+            body = reader.relay(rest)
+            rest = reader.rest
+            if not reader.done:
+                statuses.append(400)
+                break
+        elif request.length:
+            body, rest = rest[: request.length], rest[request.length :]
+            if len(body) < request.length:
+                statuses.append(400)
+                break
+        statuses.append(200)
+        forwarded.append(request_head(request, True) + body)
+        data = b"" if request.close or request.method == b"CONNECT" else rest
+    return statuses, forwarded
+
+
+@pytest.fixture(scope="module", params=["fast", "strict", "socket"])
+def ours(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Answer]]:
+    """pylb's answers: through each codec, and through the whole program."""
+    if request.param == "socket":
+        with run_site("pylb", CONFIG, {"s1": record}) as site:
+            yield lambda name: ask(site, name)
+    else:
+        codec = codecs.choose(request.param)
+        yield lambda name: through_codec(codec, CASES[name])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_odd_requests_are_answered_and_forwarded_as_haproxy_does_or_refused(
+    name: str, real: Callable[[str], Answer], ours: Callable[[str], Answer]
+) -> None:
+    expected = real(name)
+    got = ours(name)
+    if name in UNSURE:
+        assert got == ([400], [])
+    elif name in STRICTER:
+        status, _ = STRICTER[name]
+        assert expected != ([status], []), "HAProxy refuses it too: no exception is needed"
+        assert got == ([status], [])
+    elif name in TAKEN:
+        assert expected == ([400], []), "HAProxy takes it too: no exception is needed"
+        assert got == ([200], [TAKEN[name]])
+    elif name in OTHERWISE:
+        (old, new), _ = OTHERWISE[name]
+        assert old in expected[1][0], "HAProxy does not do it any more: no exception is needed"
+        assert got == (expected[0], [expected[1][0].replace(old, new), *expected[1][1:]])
+    else:
+        assert got == expected
+
+
+def test_the_exceptions_name_cases_that_exist() -> None:
+    assert {*STRICTER, *OTHERWISE, *TAKEN, *UNSURE, *SEVERAL} <= CASES.keys()
+    assert len(CASES) >= 80
