@@ -7,6 +7,7 @@ parsed when the program is built (logger.py): whether an alias may stand there d
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Final
 
@@ -157,7 +158,7 @@ def _sample(words: Words) -> tuple[tuple[tuple[int, int], ...], int]:
     if not (size_text.isascii() and size_text.isdigit()) or int(size_text[:9]) == 0:
         words.fail(f"log : wrong sample size '{size_text}' for sample range '{given}'")
     ranges = sorted(_range(words, part) for part in given.split(","))
-    for (_, high), (low, _) in zip(ranges, ranges[1:], strict=False):
+    for (_, high), (low, _) in itertools.pairwise(ranges):
         if low <= high:
             words.fail("log : ranges are overlapping")
     size = int(size_text[:9])

@@ -333,10 +333,10 @@ def aliases_of(text: str) -> list[registry.Word]:
 
 def _compile(line: FormatLine | None, proxy_config: ProxyConfig, program: Any, what: str) -> Write | None:
     """Compiles a format; a mistake in it is reported with HAProxy's words, and nothing is returned."""
-    from pylb.sample import logformat
-
     if line is None:
         return None
+    from pylb.sample import logformat
+
     label = "unique-id" if what == "unique-id-format" else what
     try:
         parsed = logformat.parse(line.text, _site(proxy_config, program, line, what))

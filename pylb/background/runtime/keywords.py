@@ -1,0 +1,68 @@
+"""`stats socket`, `stats timeout` and `stats maxconn` of the global section.
+
+A runtime socket is a Listener like those of `bind` (same options, opened by the same code), of a frontend called GLOBAL.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pylb.config.model import BindLine
+from pylb.config.units import parse_time
+from pylb.config.words import Line
+from pylb.errors import ConfigError
+from pylb.listener.bind import Listener, parse_addresses, parse_options, resolve
+from pylb.records.proxy import Frontend
+from pylb.registry import keyword
+
+
+@keyword("stats socket", places="global", usage="[<address:port>|<path>] [param*]")
+def stats_socket(line: Line) -> None:
+    """Answers runtime commands on a unix socket or a TCP address, with the options of `bind`.
+
+    `level user|operator|admin` bounds what its clients may do (operator by default), `mode`, `user` and `group` who may
+    connect. Manual, section 3.1; the commands are in the management manual, section 9.3.
+    """
+    words = line.args()
+    text = words.next("'stats socket' in global section expects an address or a path to a UNIX socket")
+    parsed = BindLine(parse_addresses(text, "'stats socket'", words), line.span, {"text": text})
+    parse_options(words, parsed, "'stats socket'")
+    line.record.append("stats socket", parsed, line.span)
+
+
+@keyword("stats timeout", places="global", usage="<time>")
+def stats_timeout(line: Line) -> None:
+    """How long a runtime connection may be idle, 10 seconds by default. Milliseconds, or a number with its unit."""
+    words = line.args()
+    try:
+        value = parse_time(words.peek() or "")
+    except ValueError as error:
+        raise ConfigError(f"'stats timeout' : {error}", line.span) from None
+    if value == 0:
+        raise ConfigError("'stats timeout' expects a positive value", line.span)
+    line.set(value)
+
+
+@keyword("stats maxconn", places="global", usage="<number>")
+def stats_maxconn(line: Line) -> None:
+    """How many runtime connections there may be at a time, 10 by default."""
+    text = line.args().peek() or ""
+    if not (text.isascii() and text.isdigit() and int(text[:9]) > 0):
+        raise ConfigError("'stats maxconn' expects a positive value", line.span)
+    line.set(int(text[:9]))
+
+
+def listeners(program: Any) -> list[Listener]:
+    """The Listeners of all runtime sockets, to be opened together with the others."""
+    config = program.config
+    owner = Frontend("GLOBAL", 1, None)
+    found: list[Listener] = []
+    for bind in config.globals.get("stats socket") or []:
+        for address in bind.addresses:
+            try:
+                numeric = resolve(address, config.report, bind.span)
+            except ValueError as error:
+                config.report.alert(f"'stats socket' : {error}", bind.span)
+                continue
+            found.append(Listener(owner, numeric, bind.values, bind.span, len(found) + 1))
+    return found
