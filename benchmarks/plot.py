@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-_LEFT, _RIGHT, _ROW, _WIDTH = 330, 40, 34, 900
+_LEFT, _RIGHT, _ROW, _WIDTH = 370, 40, 34, 940
 _STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #222 } .small { font-size: 11px; fill: #666 }
 .grid { stroke: #ddd } .one { stroke: #888 } .must, .aim { stroke-width: 2 }
