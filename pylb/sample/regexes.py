@@ -309,3 +309,62 @@ def compile_pattern(source: bytes, *, ignore_case: bool = False) -> Regex:
 
 def _shown(source: bytes) -> str:
     return source.decode("utf-8", "surrogateescape")
+
+
+
+
+def template(replacement: bytes) -> list[bytes | int]:
+    r"""A replacement in pieces: text, and group numbers. `\0`-`\9` are groups, `\\` a backslash, `\xHH` a byte."""
+    pieces: list[bytes | int] = []
+    at = 0
+    text = b""
+    while at < len(replacement):
+        byte = replacement[at : at + 1]
+        if byte != b"\\" or at + 1 >= len(replacement):
+            text += byte
+            at += 1
+            continue
+        following = replacement[at + 1 : at + 2]
+        code = replacement[at + 2 : at + 4]
+        if following.isdigit():
+            if text:
+                pieces.append(text)
+            text = b""
+            pieces.append(int(following))
+            at += 2
+        elif following == b"x" and re.fullmatch(rb"[0-9a-fA-F]{2}", code):
+            text += bytes([int(code, 16)])
+            at += 4
+        else:
+            text += following
+            at += 2
+    if text:
+        pieces.append(text)
+    return pieces
+
+
+def expand(pieces: list[bytes | int], regex: Regex, found: re.Match[bytes]) -> bytes:
+    """The replacement of one match."""
+    return b"".join([piece if isinstance(piece, bytes) else regex.group(found, piece) for piece in pieces])
+
+
+def replace(regex: Regex, pieces: list[bytes | int], value: bytes, everywhere: bool) -> bytes:
+    """What the pattern matches, replaced once or everywhere; an empty match moves on by one byte."""
+    out: list[bytes] = []
+    at = 0
+    search = regex.pattern.search
+    while True:
+        found = search(value, at)
+        if found is None:
+            break
+        out.append(value[at : regex.start(found)])
+        out.append(expand(pieces, regex, found))
+        end = found.end()
+        if end == found.start():
+            out.append(value[end : end + 1])
+            end += 1
+        at = end
+        if not everywhere or at >= len(value):
+            break
+    out.append(value[at:])
+    return b"".join(out)
