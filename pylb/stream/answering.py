@@ -75,6 +75,7 @@ def no_request(run: Runner, front: Any, session: Session, worker: Worker, what: 
         return
     now = clock.now
     stream = Stream(session, session.accept_time if not session.streams else now, session.accept_wall)
+    stream.run = run
     stream.front = front
     stream.keep = False
     session.streams += 1

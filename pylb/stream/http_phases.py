@@ -82,6 +82,7 @@ def http_session(run: Runner, front: Any, session: Session, worker: Worker) -> C
             session.streams += 1
             stream.idle_time = begin - idle_since
             stream.request_end = now
+            stream.run = run
             stream.front = front
             stream.request = request
             stream.keep = not request.close
