@@ -134,7 +134,7 @@ class _Reader:
         start = self.at
         self.at += 1
         self.depth += 1
-        if self.depth > 256:
+        if self.depth > 64:
             raise ConditionError(f"conditional expression nested too deeply in '{self.text}'", start)
         value = self.condition()
         self.depth -= 1
