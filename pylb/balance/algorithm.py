@@ -36,6 +36,7 @@ class Algorithm:
         self.total = 0  # weight of the servers that take part now
         self.active = 0  # usable servers that are not backups
         self.backups = 0  # usable backups
+        self.used = 0  # servers that take part now
         self.first_backup: Server | None = None
         self.settled = False  # True once all servers have been seen
         self.weights: dict[Server, int] = {}  # weight each server takes part with, as last counted
@@ -83,6 +84,7 @@ class Algorithm:
                 weight += share
         self.active, self.backups = active, backups
         self.first_backup = None if active or self.all_backups else first
+        self.used = active or (1 if self.first_backup is not None else backups)
         if active:
             self.total = weight
         elif self.first_backup is not None:

@@ -46,7 +46,11 @@ class Ring:
             for key, owner in zip(self.keys, self.owners, strict=True)
             if owner is not server or key not in gone
         ]
+        walked = self.last >= 0 and self.owners[bisect_left(self.keys, self.last)] is server and self.last in gone
         self._split(kept)
+        if walked and kept:
+            # As in HAProxy, the walk then stands on the next point, whose owner is thus passed over once.
+            self.last = self.keys[bisect_right(self.keys, self.last) % len(kept)]
 
     def _rebuild(self, points: list[tuple[int, Server]]) -> None:
         points.sort(key=_position)

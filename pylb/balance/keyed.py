@@ -1,6 +1,7 @@
 """What all hashing algorithms share: a key per stream, and the map or the ring that turns its hash into a server.
 
-Streams without the key are spread over the same map or ring in turn, as HAProxy does.
+Streams without the key are spread over the same map or ring in turn, as HAProxy does. While one server alone takes
+part, no key is looked for and no turn is counted.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ class Mapped(StaticMap):
         servers = self.map
         if not servers:
             return None
+        if self.used == 1:
+            return servers[0]
         value = self.key(stream)
         if value is None:
             return self.walk(avoid)
@@ -68,7 +71,7 @@ class Consistent(Algorithm):
             return self.first_backup
         else:
             ring = self.reserve
-        value = self.key(stream)
+        value = self.key(stream) if self.used > 1 else 0
         if value is None:
             return ring.walk(avoid)
         if avoid is None and not self.factor:

@@ -101,14 +101,13 @@ def url_param(words: Words, site: Site) -> Build:
             words.fail(f"balance url_param only accepts 'check_post' modifier (got '{got}').")
         if not words.end:
             parse_integer(words.next())  # an old byte limit, without meaning today
-    pattern: Final = re.compile(rb"[?&]" + re.escape(name) + rb"=([^&]*)")
+    pattern: Final = re.compile(rb"(?:\A|&)" + re.escape(name) + rb"=([^&]*)")
 
     def read(stream: Any) -> bytes | None:
         request = stream.request
         if request is None:
             return None
-        start = request.target.find(b"?")
-        found = pattern.search(request.target, start) if start >= 0 else None
+        found = pattern.search(request.target.partition(b"?")[2])
         return found[1] if found else None
 
     return by_bytes(read)
@@ -152,9 +151,11 @@ def hdr(words: Words, site: Site) -> Build:
 
 
 def _domain(host: bytes) -> bytes:
-    """`b` of `www.b.com` and of `b.com`; a name without dots is taken whole."""
-    labels = host.rsplit(b".", 2)
-    return labels[-2] if len(labels) > 1 else host
+    """`b` of `www.b.com` and of `b.com`; a name without dots (a leading one does not count) is taken whole."""
+    end = host.rfind(b".", 1)
+    if end < 0:
+        return host
+    return host[host.rfind(b".", 0, end - 1) + 1 : end]
 
 
 @algorithm("rdp-cookie", parentheses="optional")

@@ -21,15 +21,14 @@ if TYPE_CHECKING:
     from pylb.server.server import Server
 
 
-def spread(weights: list[int]) -> list[int]:
-    """Indexes of servers over one period: at each step every server earns its weight, the winner pays the total.
+def spread(weights: list[int], total: int) -> list[int]:
+    """Indexes of servers over `total` steps: at each step every server earns its weight, the winner pays the total.
 
     The winner is the first one with the most whole totals earned. Earnings are not added up one by one: it is known at
     which step a server reaches its next whole total, so a step costs O(log n) instead of O(n).
     """
-    total = sum(weights)
     if total == 1:
-        return [weights.index(1)]
+        return [0]
     paid = [0] * len(weights)
     level = [1] * len(weights)  # whole totals earned and not paid yet, plus one: 0 owes
     ready = [(-1, index) for index, weight in enumerate(weights) if weight]
@@ -63,7 +62,7 @@ class StaticMap(Algorithm):
         super().__init__(backend)
         self.divisor = divisor(server.weight for server in backend.servers)
         self.map: list[Server] = []
-        self.index = 0
+        self.index = 0  # of the next one; may stand behind the end, which shows when the map grows
         self.update()
 
     def moved(self, server: Server, old: int, new: int) -> None:
@@ -74,14 +73,17 @@ class StaticMap(Algorithm):
         self.build()
 
     def build(self) -> None:
-        if not self.active and self.first_backup is not None:
-            self.map = [self.first_backup]
-        else:
-            group = self.group()
-            order = spread([-(-self.weights[server] // self.divisor) for server in group]) if group else []
-            self.map = [group[index] for index in order]
-        if self.index >= len(self.map):
-            self.index = 0
+        """Lays the map out anew.
+
+        HAProxy gives the map of a first backup server that server's weight as its length, but fills it from all usable
+        backup servers; where these have weights, others than the first one take part. The same happens here.
+        """
+        group = [
+            server for server in self.servers if self.weights.get(server) and server.backup is not bool(self.active)
+        ]
+        weights = [-(-self.weights[server] // self.divisor) for server in group]
+        total = sum(weights) if self.first_backup is None else weights[0]
+        self.map = [group[index] for index in spread(weights, total)] if group else []
 
     def walk(self, avoid: Server | None) -> Server | None:
         """The next one in the map that is neither saturated nor to be avoided."""
@@ -90,10 +92,10 @@ class StaticMap(Algorithm):
         at = self.index
         second: int | None = None
         for _ in range(size):
+            if at >= size:
+                at = 0
             server = servers[at]
             at += 1
-            if at == size:
-                at = 0
             if not server.maxconn or not server.saturated():
                 if server is not avoid:
                     self.index = at
