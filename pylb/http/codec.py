@@ -16,7 +16,8 @@ from __future__ import annotations
 import re
 from typing import Final, Protocol
 
-from pylb.http import h1_fast, h1_strict
+from pylb.http import h1_strict
+from pylb.http.h1_fast import read_lone_request, read_lone_response, read_request, read_response
 from pylb.http.message import Refusal, Request, Response
 from pylb.http.semantics import DEFAULT_LIMITS, Limits
 
@@ -101,22 +102,28 @@ class _Fast:
     name = "fast"
 
     def parse_request(self, data: bytes, end: int, limits: Limits) -> Request | Refusal:
-        return h1_fast.read_request(data, end, limits) or h1_strict.read_request(data, end, limits)
+        return read_request(data, end, limits) or h1_strict.read_request(data, end, limits)
 
     def parse_response(self, data: bytes, end: int, method: bytes, limits: Limits) -> Response | Refusal:
-        return h1_fast.read_response(data, end, method, limits) or h1_strict.read_response(data, end, method, limits)
+        return read_response(data, end, method, limits) or h1_strict.read_response(data, end, method, limits)
 
     def take_request(self, data: bytes, start: int, limits: Limits) -> Request | Refusal | None:
+        request = read_lone_request(data, limits)
+        if request is not None:
+            return request
         end = find_end(data, start)
         if end < 0:
             return refuse_early(data, limits)
-        return h1_fast.read_request(data, end, limits) or h1_strict.read_request(data, end, limits)
+        return read_request(data, end, limits) or h1_strict.read_request(data, end, limits)
 
     def take_response(self, data: bytes, start: int, method: bytes, limits: Limits) -> Response | Refusal | None:
+        response = read_lone_response(data, method, limits)
+        if response is not None:
+            return response
         end = find_end(data, start)
         if end < 0:
             return Refusal(502, "head too big") if len(data) > limits.raw else None
-        return h1_fast.read_response(data, end, method, limits) or h1_strict.read_response(data, end, method, limits)
+        return read_response(data, end, method, limits) or h1_strict.read_response(data, end, method, limits)
 
 
 class _Strict:

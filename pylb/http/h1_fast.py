@@ -12,90 +12,152 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from pylb.http.message import KINDS, ORDINARY, Field, Refusal, Request, Response
-from pylb.http.semantics import TOKEN, VALUE, Limits, admit_request, admit_response
+from pylb.http.message import HOST, KINDS, ORDINARY, Field, Refusal, Request, Response
+from pylb.http.semantics import TOKEN, VALUE, Limits, admit_request, admit_response, legal_host
 
 _start = re.compile(rb"(" + TOKEN + rb"++) ([!\"$-~][!\"$-~]*+) HTTP/1\.([01])\Z").match
-_status = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: (" + VALUE + rb"*+))?+\Z").match
-_line = re.compile(rb"(" + TOKEN + rb"{1,255}+):[\t ]*+(" + VALUE + rb"*+)\Z").match
+_status = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: (?![\t ])(" + VALUE + rb"*+))?+\Z").match
+_token = re.compile(TOKEN + rb"{1,255}+").fullmatch
+_value = re.compile(VALUE + rb"*+").fullmatch
 
 LONGEST_SHARED: Final = 256
 SHARED_LINES: Final = 4096
+SHARED_NAMES: Final = 1024
+PROBABLY_ALONE: Final = 2048
 _PRIVATE: Final = frozenset((b"authorization", b"cookie", b"set-cookie", b"proxy-authorization"))
+_END: Final = b"\r\n\r\n"
 
 
 class BadLine(Exception):
-    """A line that the fast grammar does not take. Never leaves this module's two functions."""
+    """A line that the fast grammar does not take."""
+
+
+class Names(dict[bytes, tuple[bytes, int, bytes, bool]]):
+    """From a name as received to its lower case, kind, beginning of a line, and whether such lines may be shared."""
+
+    __slots__ = ()
+
+    def __missing__(self, raw: bytes) -> tuple[bytes, int, bytes, bool]:
+        if _token(raw) is None:
+            raise BadLine
+        name = raw.lower()
+        known = (name, KINDS.get(name, ORDINARY), name + b": ", name not in _PRIVATE)
+        if len(raw) <= 64:
+            if len(self) >= SHARED_NAMES:
+                self.clear()
+            self[raw] = known
+        return known
 
 
 class Lines(dict[bytes, Field]):
     """From a line of a head to its field: at most SHARED_LINES short lines that carry no credentials.
 
-    When full it is emptied: that costs each line a seventh of its own parsing on average, and what is in use is back
-    with the next request. A client that never repeats a line therefore pays for the insertion and for nothing else.
+    When full it is emptied, which costs next to nothing per line, and what is in use is back with the next request. A
+    client that never repeats a line pays for the insertion and for nothing else.
     """
 
     __slots__ = ()
 
     def __missing__(self, line: bytes) -> Field:
-        match = _line(line)
-        if match is None:
+        at = line.find(b":")
+        if at < 1:
             raise BadLine
-        raw, value = match.groups()
-        name = raw.lower()
-        if value[-1:] in b" \t":  # also true of an empty value
-            value = value.rstrip(b" \t")
-        one = (name, value, b"%b: %b\r\n" % (name, value), KINDS.get(name, ORDINARY))
-        if len(line) <= LONGEST_SHARED and name not in _PRIVATE:
+        name, kind, prefix, shared = names[line[:at]]
+        value = line[at + 1 :].strip(b" \t")
+        if _value(value) is None or (kind == HOST and legal_host(value) is None):
+            raise BadLine
+        one = (name, value, b"%b%b\r\n" % (prefix, value), kind)
+        if shared and len(line) <= LONGEST_SHARED:
             if len(self) >= SHARED_LINES:
                 self.clear()
             self[line] = one
         return one
 
 
+names: Final = Names()
+
+
+class StatusLines(dict[bytes, tuple[int, int, bytes]]):
+    """From a status line to its version, status and reason. Servers know few of them."""
+
+    __slots__ = ()
+
+    def __missing__(self, line: bytes) -> tuple[int, int, bytes]:
+        match = _status(line)
+        if match is None:
+            raise BadLine
+        known = (11 if match[1] == b"1" else 10, int(match[2]), match[3] or b"")
+        if len(line) <= 64:
+            if len(self) >= SHARED_NAMES:
+                self.clear()
+            self[line] = known
+        return known
+
+
 lines: Final = Lines()
+status_lines: Final = StatusLines()
 _field_of = lines.__getitem__
 
 
 def read_request(data: bytes, end: int, limits: Limits) -> Request | Refusal | None:
     """The request whose head is data[:end], blank line included. None: not of this grammar."""
-    if end > limits.raw:
-        return Refusal(400, "head too big")
-    if data[end - 4 : end] != b"\r\n\r\n":  # a head that ends with bare line feeds
+    head = data[:end]
+    if not head.endswith(_END):  # it ends with bare line feeds
         return None
-    block = data[: end - 4].split(b"\r\n")
-    start = block.pop(0)
+    return _request(head.split(b"\r\n"), end, limits)
+
+
+def read_response(data: bytes, end: int, method: bytes, limits: Limits) -> Response | Refusal | None:
+    """The response whose head is data[:end], to a request with `method`. None: not of this grammar."""
+    head = data[:end]
+    if not head.endswith(_END):
+        return None
+    return _response(head.split(b"\r\n"), end, method, limits)
+
+
+def read_lone_request(data: bytes, limits: Limits) -> Request | Refusal | None:
+    """The request that `data` looks like from its two ends. None also when it is not one whole head.
+
+    Saves the search for the end: an empty line in between is no line of this grammar. Only for short data, because
+    splitting a long pipeline at each of its requests would take quadratic time.
+    """
+    if len(data) > PROBABLY_ALONE or not data.endswith(_END):
+        return None
+    return _request(data.split(b"\r\n"), len(data), limits)
+
+
+def read_lone_response(data: bytes, method: bytes, limits: Limits) -> Response | Refusal | None:
+    """Likewise for a response."""
+    if len(data) > PROBABLY_ALONE or not data.endswith(_END):
+        return None
+    return _response(data.split(b"\r\n"), len(data), method, limits)
+
+
+def _request(block: list[bytes], size: int, limits: Limits) -> Request | Refusal | None:
+    """`block` are the lines of a head and the two empty pieces behind its last line."""
+    start = block[0]
     match = _start(start)
     if match is None:
         return None
     try:
-        fields = list(map(_field_of, block))
+        fields = list(map(_field_of, block[1:-2]))
     except BadLine:
         return None
     method, target, minor = match.groups()
     request = Request(method, target, 11 if minor == b"1" else 10, fields)
     request.line = start
-    request.head_size = end
+    request.head_size = size
     refusal = admit_request(request, [one for one in fields if one[3]], limits)
     return request if refusal is None else refusal
 
 
-def read_response(data: bytes, end: int, method: bytes, limits: Limits) -> Response | Refusal | None:
-    """The response whose head is data[:end], to a request with `method`. None: not of this grammar."""
-    if end > limits.raw:
-        return Refusal(502, "head too big")
-    if data[end - 4 : end] != b"\r\n\r\n":
-        return None
-    block = data[: end - 4].split(b"\r\n")
-    match = _status(block.pop(0))
-    if match is None:
-        return None
+def _response(block: list[bytes], size: int, method: bytes, limits: Limits) -> Response | Refusal | None:
     try:
-        fields = list(map(_field_of, block))
+        version, status, reason = status_lines[block[0]]
+        fields = list(map(_field_of, block[1:-2]))
     except BadLine:
         return None
-    minor, status, reason = match.groups(b"")
-    response = Response(int(status), reason, fields, 11 if minor == b"1" else 10)
-    response.head_size = end
+    response = Response(status, reason, fields, version)
+    response.head_size = size
     refusal = admit_response(response, [one for one in fields if one[3]], method, limits)
     return response if refusal is None else refusal

@@ -18,7 +18,7 @@ from typing import Final
 import h11
 
 from pylb.http.message import KINDS, ORDINARY, Field, Refusal, Request, Response
-from pylb.http.semantics import Limits, admit_request, admit_response, legal_value
+from pylb.http.semantics import Limits, admit_request, admit_response, legal_host, legal_value
 
 _blank = re.compile(rb"(?:\r?\n)*+").match
 _head_end = re.compile(rb"\n\r?\n").search
@@ -141,5 +141,7 @@ def _fields(lines: list[bytes], headers: Iterable[tuple[bytes, bytes]], skip: in
             name = name[1:]
         if len(name) > 255 or legal_value(value) is None:
             raise _Broken("illegal bytes in a field")
+        if name == b"host" and legal_host(value) is None:
+            raise _Broken("bad Host")
         fields.append((name, value, b"%b: %b\r\n" % (name, value), KINDS.get(name, ORDINARY)))
     return fields

@@ -1,9 +1,9 @@
 """The gate: what a head may mean. Both codecs feed it; nothing reaches rules or servers around it.
 
-A codec delivers a start line and fields of legal bytes. The gate decides what they say together: the form of the
-target, Host against authority, the lengths and codings that frame the body, the options of Connection, Upgrade and
-Expect. It fills the facts of the message, drops what may not be forwarded (Connection's keep-alive and close,
-repeated lengths, a length beside a coding) and returns a Refusal, or None.
+A codec delivers a start line and fields of legal bytes, Host among them (`legal_host`). The gate decides what they say
+together: the form of the target, Host against authority, the lengths and codings that frame the body, the options of
+Connection, Upgrade and Expect. It fills the facts of the message, drops what may not be forwarded (Connection's
+keep-alive and close, repeated lengths, a length beside a coding) and returns a Refusal, or None.
 
 The answers are those of HAProxy 2.6 as measured (tests/differential/test_malformed.py keeps the table); where 2.6 is
 laxer than later releases or RFC 9110 and 9112, the stricter reading counts. Sources are given by section.
@@ -110,10 +110,7 @@ def admit_request(request: Request, special: list[Field], limits: Limits) -> Ref
             request.expect = request.version > 10 and one[1].lower() == b"100-continue"
         elif kind == UPGRADE:
             upgrades = True
-    if host is not None:
-        if legal_host(host) is None:
-            return Refusal(400, "bad Host")
-        request.host = host
+    request.host = host
     if request.target[0] != 47 or request.method == b"CONNECT":
         refusal = _judge_target(request, request.target)
         if refusal is not None:

@@ -65,22 +65,18 @@ def request_head(request: Request, keep_alive: bool) -> bytes:
         tail = _KEEP if keep_alive and not request.chunked else _END
     else:
         tail = _END if keep_alive else _CLOSE
-    special = [one for one in fields if one[3] > HOST]
-    if (len(special) > 1 or special[0] is not framing) if special else framing is not None:
+    wires = [one[2] for one in fields if one[3] <= HOST]
+    if len(wires) != len(fields) or framing is not None:
         fields, names = _settle(fields, framing)
+        wires = [one[2] for one in fields]
         if request.upgrade or b"upgrade" in names:
             tail = _END
         elif b"close" in names:
             tail = _END if old else _CLOSE
         elif b"keep-alive" in names:
             tail = _KEEP if old else _END
-    return b"%b %b HTTP/1.%b\r\n%b%b" % (
-        request.method,
-        request.target,
-        b"0" if old else b"1",
-        b"".join([one[2] for one in fields]),
-        tail,
-    )
+    version = b" HTTP/1.0\r\n" if old else b" HTTP/1.1\r\n"
+    return b"".join((request.method, b" ", request.target, version, b"".join(wires), tail))
 
 
 def response_head(response: Response, request: Request, keep_alive: bool) -> bytes:
@@ -105,6 +101,8 @@ def response_head(response: Response, request: Request, keep_alive: bool) -> byt
         if b"close" in names and status >= 200:
             request.close = True
             tail = _CLOSE if response.version > 10 else _END
+        elif b"upgrade" in names:
+            tail = _END
     if status < 200 or response.upgrade:
         tail = _END
     return b"HTTP/1.%b %d %b\r\n%b%b" % (

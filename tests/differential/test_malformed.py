@@ -1,7 +1,8 @@
 """What HAProxy answers to bad requests and what it forwards of odd ones, and that pylb does the same or less.
 
-The real HAProxy is asked first. Then the same bytes go through each codec (head, gate, body, writer) without any socket,
-and through the pylb program. Answers are statuses in order; forwarded are whole requests as the origin got them.
+The real HAProxy is asked first. Then the same bytes go through each codec (head, gate, body, writer) without any
+socket, and through the pylb program. Answers are statuses in order; forwarded are whole requests as the origin got
+them. Responses of servers are compared as the client sees them.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ import contextlib
 import functools
 import re
 from collections.abc import Callable, Iterator
+from urllib.parse import quote, unquote
 
 import pytest
 
 from pylb.http import codec as codecs
 from pylb.http.h1_body import ChunkedReader
-from pylb.http.message import Refusal
-from pylb.http.writer import request_head
-from tests.codec.malformed import CASES, OTHERWISE, SEVERAL, STRICTER, TAKEN, UNSURE
+from pylb.http.message import Refusal, Request
+from pylb.http.upgrade import judge_switch
+from pylb.http.writer import request_head, response_head
+from tests.codec.malformed import CASES, OTHERWISE, RESPONSES, SEVERAL, STRICTER, STRICTER_RESPONSES, TAKEN, UNSURE
 from tests.harness import RawClient, requires
 from tests.harness.differential import Site, run_site
 from tests.harness.origin import Conversation, Gone
@@ -153,3 +156,77 @@ def test_odd_requests_are_answered_and_forwarded_as_haproxy_does_or_refused(
 def test_the_exceptions_name_cases_that_exist() -> None:
     assert {*STRICTER, *OTHERWISE, *TAKEN, *UNSURE, *SEVERAL} <= CASES.keys()
     assert len(CASES) >= 80
+
+
+def respond(conversation: Conversation) -> None:
+    """Sends the case that the request's path names, and closes."""
+    head = conversation.read_head()
+    name = unquote(head.split(b" ", 2)[1].decode())[1:]
+    with contextlib.suppress(Gone):
+        conversation.send(RESPONSES[name][1])
+
+
+def ask_for(site: Site, name: str) -> bytes:
+    """All that the client gets. Errors made by the proxy are cut to their status line."""
+    head = b"%b /%b HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n" % (RESPONSES[name][0], quote(name).encode())
+    with RawClient(site.port("fe")) as client:
+        client.send(head)
+        while got := client.sock.recv(65536):
+            client.received += got
+        raw = bytes(client.received)
+    return b"502" if raw.startswith(b"HTTP/1.1 502 Bad Gateway\r\n") else raw
+
+
+@pytest.fixture(scope="module")
+def real_site() -> Iterator[Site]:
+    with run_site("haproxy", CONFIG, {"s1": respond}) as site:
+        yield site
+
+
+def response_through_codec(codec: codecs.Codec, name: str) -> bytes:
+    """What a proxy without sockets makes of a server's bytes."""
+    method, data = RESPONSES[name]
+    limits = codecs.DEFAULT_LIMITS
+    request = Request(method, b"/", 11, [])
+    request.close = True
+    out = b""
+    while True:
+        response = codec.take_response(data, 0, method, limits)
+        if response is None or isinstance(response, Refusal):
+            return b"502"
+        rest = data[response.head_size :]
+        if response.status == 101 and judge_switch(request, response) is not None:
+            return b"502"
+        out += response_head(response, request, False)
+        if response.status >= 200:
+            break
+        data = rest
+    if response.bodyless:
+        return out
+    if response.chunked:
+        reader = ChunkedReader()
+        return out + reader.relay(rest)
+    return out + (rest if response.length is None else rest[: response.length])
+
+
+@pytest.fixture(scope="module", params=["fast", "strict", "socket"])
+def our_client(request: pytest.FixtureRequest) -> Iterator[Callable[[str], bytes]]:
+    if request.param == "socket":
+        with run_site("pylb", CONFIG, {"s1": respond}) as site:
+            yield lambda name: ask_for(site, name)
+    else:
+        codec = codecs.choose(request.param)
+        yield lambda name: response_through_codec(codec, name)
+
+
+@pytest.mark.parametrize("name", RESPONSES)
+def test_odd_responses_reach_the_client_as_through_haproxy_or_are_502(
+    name: str, real_site: Site, our_client: Callable[[str], bytes]
+) -> None:
+    expected = ask_for(real_site, name)
+    got = our_client(name)
+    if name in STRICTER_RESPONSES:
+        assert expected != b"502", "HAProxy refuses it too: no exception is needed"
+        assert got == b"502"
+    else:
+        assert got == expected
