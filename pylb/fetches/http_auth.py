@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import ctypes
+import functools
+import hmac
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from pylb.errors import ConfigError
 from pylb.fetches.head import early, octets
 from pylb.registry import fetch
 from pylb.sample.scopes import Scope
@@ -41,46 +43,90 @@ def _split(value: bytes) -> Credentials | None:
 
 
 def credentials(ctx: Any) -> Any:
-    """Credentials of the request at hand; Proxy-Authorization where the target is absolute, as for a proxy."""
+    """Credentials of the request; those for a proxy with `option http-use-proxy-header` and an absolute target."""
     request = ctx.request or early(ctx)
     if not request:
         return request
-    wanted = b"authorization" if request.target.startswith(b"/") else b"proxy-authorization"
+    proxied = not request.target.startswith(b"/") and "http-use-proxy-header" in ctx.frontend.options
+    wanted = b"proxy-authorization" if proxied else b"authorization"
     for f in request.fields:
         if f[0] == wanted:
             return _split(f[1]) or MISS
     return MISS
 
 
-def verify(stored: bytes, secure: bool, password: bytes) -> bool:
-    """Whether a password fits the stored form: clear text, or crypt(3)."""
-    if not secure:
-        return stored == password
-    import crypt
+def _library() -> Any:
+    """The system's crypt(3), loaded once while the configuration is read: later there may be no file system."""
+    for name in ("libcrypt.so.1", "libcrypt.so.2"):
+        try:
+            library = ctypes.CDLL(name)
+        except OSError:
+            continue
+        library.crypt.restype = ctypes.c_char_p
+        library.crypt.argtypes = (ctypes.c_char_p, ctypes.c_char_p)
+        return library
+    return None
 
-    try:
-        made = crypt.crypt(password.decode("utf-8"), stored.decode("ascii"))
-    except (OSError, UnicodeDecodeError):
-        return False
-    return made is not None and made.encode() == stored
+
+@functools.cache
+def crypt_function() -> Callable[[bytes, bytes], bytes | None] | None:
+    """crypt(3) as a function of password and stored hash, or None where the system has none."""
+    library = _library()
+    if library is None:
+        return None
+
+    def crypt(password: bytes, stored: bytes) -> bytes | None:
+        made: bytes | None = library.crypt(password, stored)
+        return None if made is None or made.startswith(b"*") else made
+
+    return crypt
 
 
 def check_crypt(stored: bytes) -> None:
-    """Refuses a password whose scheme this system cannot compute, instead of never matching it."""
-    try:
-        import crypt
-
-        made = crypt.crypt("", stored.decode("ascii", "replace"))
-    except ImportError:
-        raise ConfigError("crypt(3) support was not compiled: you must use 'insecure-password'") from None
-    except OSError:
-        made = None
-    if made is None:
-        raise ConfigError(f"no usable crypt(3) scheme in password '{stored.decode(errors='replace')}'")
+    """Refuses a password whose scheme this system cannot compute, instead of one that never matches."""
+    crypt = crypt_function()
+    if crypt is None:
+        raise ValueError("no crypt(3) library on this system: use 'insecure-password'")
+    if crypt(b"", stored) is None:
+        raise ValueError(f"no crypt(3) scheme for password '{stored.decode('utf-8', 'surrogateescape')}'")
 
 
-def _authenticated(userlist: Any) -> Callable[[Any], bytes | Absent | None]:
+class Users:
+    """A userlist as the fetches use it: record values "users" and "groups" with names as bytes."""
+
+    __slots__ = ("groups", "passwords")
+
+    def __init__(self, record: Any) -> None:
+        self.passwords: dict[bytes, tuple[bytes, bool]] = {}
+        for user in record.get("users", {}).values():
+            if user.password is not None:
+                stored = octets(user.password)
+                if not user.clear:
+                    check_crypt(stored)
+                self.passwords[octets(user.name)] = (stored, user.clear)
+        self.groups: dict[bytes, list[bytes]] = {}
+        for group, members in record.get("groups", {}).items():
+            for member in members:
+                self.groups.setdefault(octets(member), []).append(octets(group))
+
+    def check(self, user: bytes, password: bytes) -> bool:
+        known = self.passwords.get(user)
+        if known is None:
+            return False
+        stored, clear = known
+        if not clear:
+            crypt = crypt_function()
+            made = crypt(password, stored) if crypt is not None and b"\0" not in password else None
+            return made is not None and hmac.compare_digest(made, stored)
+        return bool(stored) and hmac.compare_digest(stored, password)
+
+    def groups_of(self, user: bytes) -> list[bytes]:
+        return self.groups.get(user, [])
+
+
+def _authenticated(record: Any) -> tuple[Users, Callable[[Any], Any]]:
     """closure(ctx) -> the user's name, None when the credentials are wrong, MISS without any."""
+    users = Users(record)
 
     def read(ctx: Any) -> Any:
         given = credentials(ctx)
@@ -88,15 +134,15 @@ def _authenticated(userlist: Any) -> Callable[[Any], bytes | Absent | None]:
             return given
         if given.scheme != b"Basic":
             return MISS
-        return given.user if userlist.check(given.user, given.password) else None
+        return given.user if users.check(given.user, given.password) else None
 
-    return read
+    return users, read
 
 
 @fetch("http_auth", out="bool", scope=Scope.REQUEST_DATA, args=("userlist",))
 def http_auth(userlist: Any) -> Fetch:
     """True when the request carries a user and password (Basic) that the userlist knows."""
-    user = _authenticated(userlist)
+    _, user = _authenticated(userlist)
 
     def read(ctx: Any) -> Any:
         found = user(ctx)
@@ -108,7 +154,7 @@ def http_auth(userlist: Any) -> Fetch:
 @fetch("http_auth_group", out="str", scope=Scope.REQUEST_DATA, args=("userlist",))
 def http_auth_group(userlist: Any) -> Occurrences:
     """Name of the authenticated user; ACLs compare their patterns with each of the user's groups."""
-    user = _authenticated(userlist)
+    users, user = _authenticated(userlist)
 
     def value(ctx: Any) -> Any:
         found = user(ctx)
@@ -118,7 +164,7 @@ def http_auth_group(userlist: Any) -> Occurrences:
         found = user(ctx)
         if isinstance(found, Absent):
             return found
-        return () if found is None else userlist.groups_of(found)
+        return () if found is None else users.groups_of(found)
 
     return Occurrences(value, each)
 

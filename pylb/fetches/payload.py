@@ -1,7 +1,7 @@
 """Raw bytes of a stream and protocols recognised in them (manual 7.3.5).
 
-In TCP mode `stream.data` is what has arrived and waits to be forwarded. Whatever needs more bytes than there are answers
-WAIT until `tcp-request inspect-delay` is over. In HTTP mode there is no raw data to look at, these fetches find nothing.
+In TCP mode `stream.data` is what has arrived and waits to be forwarded. Whatever needs more bytes than there are
+answers WAIT until `tcp-request inspect-delay` is over. In HTTP mode there is no raw data, these fetches find nothing.
 """
 
 from __future__ import annotations
@@ -141,8 +141,8 @@ for _names, _source, _scope, _what in (
         out="bin",
         scope=_scope,
         args=("int", "int", "str?"),
-        doc=f"Raw bytes {_what} preceded by their length: <width> bytes at <offset> hold it, big-endian; the data begins "
-        "behind them, or at <offset2>, which is relative to there when it has a sign.",
+        doc=f"Raw bytes {_what} preceded by their length: <width> bytes at <offset> hold it, big-endian; the data "
+        "begins behind them, or at <offset2>, which is relative to there when it has a sign.",
     )(_payload_lv(_source))
 
 
@@ -343,7 +343,7 @@ def wait_end() -> Fetch:
 
 
 def distcc_tokens(data: bytes, token: bytes, occurrence: int) -> tuple[int, int] | Absent:
-    """Value and place behind it of a distcc token: 4 letters and 8 hexadecimal digits, some followed by that many bytes."""
+    """Value of a distcc token and the place behind it: 4 letters, 8 hexadecimal digits, for some that many bytes."""
     at = 0
     while True:
         part = data[at : at + 12]

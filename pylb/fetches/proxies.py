@@ -263,5 +263,5 @@ for _name, _override in (("server", "timeout_server"), ("tunnel", "timeout_tunne
         f"cur_{_name}_timeout",
         out="int",
         scope=Scope.BACKEND,
-        doc=f"`timeout {_name}` that holds for this stream in milliseconds: the backend's, or one set by `set-timeout`.",
+        doc=f"`timeout {_name}` of this stream in milliseconds: the backend's, or one set by `set-timeout`.",
     )(_current(f"timeout_{_name}", _override))

@@ -86,6 +86,4 @@ for _name, (_out, _args) in _ABSENT.items():
     _declare(f"ssl_bc_{_name}", _out, _args, Scope.RESPONSE_INFO, _nothing, f"TLS {_fact} of the server connection.")
 for _name, (_out, _args) in _FRONT_ONLY.items():
     _bool = _false if _out == "bool" else _nothing
-    _declare(
-        _name, _out, _args, Scope.SESSION, _bool, f"TLS fact of the client connection or its certificates: {_name}."
-    )
+    _declare(_name, _out, _args, Scope.SESSION, _bool, f"TLS fact of the client connection: {_name}.")

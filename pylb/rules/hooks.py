@@ -1,0 +1,286 @@
+"""The places where rules run, and how a line of each becomes a RuleLine.
+
+A place knows its check points on either side, who may hold it and how HAProxy words its mistakes. Actions are found in
+the registry (Kind.ACTION, place); an action written `name(argument)` is found by its name, families such as
+`track-sc0` by their declared prefix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pylb import registry
+from pylb.config import units
+from pylb.config.model import ProxyConfig, RuleLine
+from pylb.config.words import Line, Words
+from pylb.errors import ConfigError, did_you_mean
+from pylb.registry import BACK, FRONT, PROXY, Kind, Word, keyword
+from pylb.rules.ruleset import REDIRECT
+from pylb.sample import condition as conditions
+from pylb.sample.scopes import Point
+from pylb.sample.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One ruleset of a proxy. `front` and `back` are the points at which it runs there, 0 where it does not."""
+
+    name: str
+    front: Point
+    back: Point
+    order: int = 0  # position in the life of a request, among those that warn when written out of order
+    said: str = ""  # how it is named in such a warning
+    http: bool = False
+
+    def points(self, proxy: ProxyConfig) -> Point:
+        """All points at which the rules of this proxy run."""
+        points = Point(0)
+        if proxy.is_front:
+            points |= self.front
+        if proxy.is_back:
+            points |= self.back
+        return points or self.front or self.back  # defaults: judged as the first side it may go to
+
+
+NOWHERE: Final = Point(0)
+PLACES: Final[dict[str, Place]] = {
+    place.name: place
+    for place in (
+        Place("tcp-request connection", Point.FE_CONNECTION, NOWHERE, 1, "tcp-request"),
+        Place("tcp-request session", Point.FE_SESSION, NOWHERE, 2, "tcp-request"),
+        Place("tcp-request content", Point.FE_CONTENT, Point.BE_CONTENT, 3, "tcp-request"),
+        Place("tcp-response content", NOWHERE, Point.BE_RESPONSE_CONTENT),
+        Place("http-request", Point.FE_REQUEST, Point.BE_REQUEST, 5, "http-request", True),
+        Place("http-response", Point.FE_RESPONSE, Point.BE_RESPONSE, 0, "", True),
+        Place("http-after-response", Point.FE_RESPONSE, Point.BE_RESPONSE, 0, "", True),
+    )
+}
+
+# What may stand before a rule and still runs after it: (order, how it is named, where it is kept).
+_LATER: Final[tuple[tuple[int, str, str], ...]] = (
+    (2, "a 'tcp-request session'", "tcp-request session"),
+    (3, "a 'tcp-request content'", "tcp-request content"),
+    (4, "a 'monitor fail'", "monitor fail"),
+    (5, "an 'http-request'", "http-request"),
+    (6, "a 'redirect'", REDIRECT),
+    (7, "a 'use_backend'", "use_backend"),
+    (8, "a 'use-server'", "use-server"),
+)
+
+
+def kind_of(proxy: ProxyConfig) -> str:
+    """HAProxy's word for the kind of a proxy in messages."""
+    return "proxy" if proxy.kind == "listen" else proxy.kind
+
+
+def warn_order(line: Line, said: str, order: int) -> None:
+    """Warns when something that runs later stands before this line."""
+    proxy = line.proxy
+    inherited = proxy.origin.rules if proxy.origin is not None else {}
+    for later, name, store in _LATER:
+        if later <= order:
+            continue
+        if store in (REDIRECT, "http-request"):
+            known = {id(rule) for rule in inherited.get("http-request", ())}
+            there: Any = [r for r in proxy.rules.get("http-request", ()) if r.place == store and id(r) not in known]
+        else:
+            there = proxy.rules.get(store) or proxy.get(store)
+        if there:
+            line.warning(f"a '{said}' rule placed after {name} rule will still be processed before.")
+            return
+
+
+def find_action(place: str, word: str) -> Word | None:
+    """The action that a word names: itself, its name before a parenthesis, or a family's prefix."""
+    found = registry.find(Kind.ACTION, word, place)
+    if found is None and "(" in word:
+        found = registry.find(Kind.ACTION, word.partition("(")[0], place)
+    if found is not None:
+        return found
+    for name in registry.names(Kind.ACTION, place):
+        candidate = registry.find(Kind.ACTION, name, place)
+        if candidate is not None and candidate.facts.get("prefix") and word.startswith(name):
+            return candidate
+    return None
+
+
+def argument(words: Words, message: str = "") -> str:
+    """What stands in parentheses behind the action's name: `set-var(<this>)`. For action factories."""
+    text = words.line.words[words.index - 1]
+    name, bracket, rest = text.partition("(")
+    if not bracket or not rest.endswith(")"):
+        raise ConfigError(message or f"'{name}' expects an argument in parentheses", words.last_span)
+    return rest[:-1]
+
+
+def known_actions(place: str) -> list[str]:
+    """Names as HAProxy lists them, with `(*)` where an argument is part of the name."""
+    found = []
+    for name in registry.names(Kind.ACTION, place):
+        word = registry.find(Kind.ACTION, name, place)
+        facts = word.facts if word is not None else {}
+        found.append(
+            f"'{name}(*)'" if facts.get("parenthesis") else f"'{name}*'" if facts.get("prefix") else f"'{name}'"
+        )
+    return found
+
+
+def take_action(line: Line, words: Words, place: Place) -> tuple[Word, Site, Any]:
+    """The action of a rule with its arguments: registry word, site and build function."""
+    proxy = line.proxy
+    name = words.peek()
+    word = find_action(place.name, name) if name is not None else None
+    if name is None or word is None:
+        raise _unknown(line, words, place, name)
+    words.next()
+    line.config.use(word, words.last_span)
+    rule = f"{place.name} {name}"
+    site = Site(line.config, proxy, place.name, place.points(proxy), line.span, rule)
+    try:
+        build = word.factory(words, site)
+    except ConfigError as error:
+        if place.http:
+            message = error.message.rstrip(".")
+            prefix = f"error detected in {kind_of(proxy)} '{proxy.name}' while parsing '{rule}' rule : "
+            raise ConfigError(f"{prefix}{message}.", error.span, error.hint) from None
+        raise
+    return word, site, build
+
+
+def _unknown(line: Line, words: Words, place: Place, name: str | None) -> ConfigError:
+    expected = ", ".join(known_actions(place.name))
+    hint = did_you_mean(name or "", registry.names(Kind.ACTION, place.name)).lstrip("; ")
+    if place.http:
+        got = f"but got '{name or ''}'{'' if name else ' (missing argument)'}"
+        return ConfigError(f"'{place.name}' expects {expected}, {got}.", words.span, hint)
+    proxy = line.proxy
+    message = f"'{place.name}' expects {expected} in {kind_of(proxy)} '{proxy.name}' (got '{name or ''}')."
+    return ConfigError(message, words.span, hint)
+
+
+def take_condition(line: Line, words: Words, site: Site, place: Place) -> Any:
+    """The `if`/`unless` of a rule, or None; nothing else may follow an action."""
+    following = words.peek()
+    if following is None:
+        return None
+    proxy = line.proxy
+    rule = site.what
+    if following not in ("if", "unless"):
+        if place.http:
+            message = f"'{rule}' expects either 'if' or 'unless' followed by a condition but found '{following}'."
+        else:
+            message = f"'{rule}' only accepts 'if' or 'unless', in {kind_of(proxy)} '{proxy.name}' (got '{following}')"
+        raise ConfigError(message, words.span)
+    complaint = ""
+    if not place.http:
+        complaint = (
+            f"'{rule}' : error detected in {kind_of(proxy)} '{proxy.name}' while parsing '{following}' condition"
+        )
+    return conditions.parse(words, site, complaint=complaint)
+
+
+def parse(line: Line, words: Words, place: Place) -> RuleLine:
+    """One rule, checked and not yet compiled."""
+    word, site, build = take_action(line, words, place)
+    condition = take_condition(line, words, site, place)
+    text = " ".join(line.words)
+    return RuleLine(place.name, word, condition, line.span, text, build)
+
+
+def store(line: Line, rule: RuleLine, place: str) -> None:
+    """Appends a rule to its ruleset; in `http-request`, before the redirects that always come last."""
+    rules = line.proxy.rules.setdefault(place, [])
+    at = len(rules)
+    if rule.place != REDIRECT:
+        while at and rules[at - 1].place == REDIRECT:
+            at -= 1
+    rules.insert(at, rule)
+
+
+def add(line: Line, place: Place) -> None:
+    """Takes a whole rule line."""
+    words = line.args()
+    rule = parse(line, words, place)
+    if place.order:
+        warn_order(line, place.said, place.order)
+    previous = [known for known in line.proxy.rules.get(place.name, ()) if known.place == place.name]
+    inherited = line.proxy.origin.rules.get(place.name, ()) if line.proxy.origin is not None else ()
+    if place.http and previous and previous[-1] not in inherited and unconditional(previous[-1]):
+        line.warning(
+            f"previous '{place.name}' action is final and has no condition attached, further entries are NOOP."
+        )
+    store(line, rule, place.name)
+
+
+def unconditional(rule: RuleLine) -> bool:
+    """Whether nothing behind this rule can ever run."""
+    return rule.condition is None and bool(rule.action.facts.get("final"))
+
+
+def _declare(name: str, places: tuple[str, ...], doc: str) -> None:
+    place = PLACES[name]
+    keyword(name, places=places, usage="<action> [<arguments>] [{if | unless} <condition>]", doc=doc)(
+        lambda line: add(line, place)
+    )
+
+
+_declare("http-request", PROXY, "A rule for each request, in order, once its head is complete. Manual 4.2.")
+_declare("http-response", PROXY, "A rule for each response of a server, the backend's first. Manual 4.2.")
+_declare("http-after-response", PROXY, "A rule for every response that goes out, those made here included. Manual 4.2.")
+_declare("tcp-request connection", FRONT, "A rule for each new connection, before anything is read of it. Manual 4.2.")
+_declare("tcp-request session", FRONT, "A rule for each session, after PROXY header and TLS handshake. Manual 4.2.")
+_declare("tcp-request content", PROXY, "A rule for the first bytes of a request, while they arrive. Manual 4.2.")
+_declare("tcp-response content", BACK, "A rule for the first bytes of an answer, while they arrive. Manual 4.2.")
+
+
+def _delay(line: Line) -> None:
+    proxy = line.proxy
+    text = line.args().peek()
+    message = f"'{line.name}' expects a positive delay in milliseconds, in {kind_of(proxy)} '{proxy.name}'"
+    if text is None:
+        raise ConfigError(message, line.span)
+    try:
+        delay = units.parse_time(text)
+    except ValueError as error:
+        raise ConfigError(f"{message} ({str(error).rstrip('.')})", line.spans[-1]) from None
+    inherited = proxy.origin is not None and proxy.origin.where.get(line.name) == proxy.where.get(line.name)
+    if proxy.get(line.name) and not inherited:
+        line.warning(f"ignoring {line.name} (was already defined) in {kind_of(proxy)} '{proxy.name}'")
+        return
+    line.set(delay)
+
+
+@keyword("tcp-request inspect-delay", places=PROXY, usage="<time>")
+def request_delay(line: Line) -> None:
+    """How long `tcp-request content` rules may wait for data before they must decide. In milliseconds by default."""
+    _delay(line)
+
+
+@keyword("tcp-response inspect-delay", places=BACK, usage="<time>")
+def response_delay(line: Line) -> None:
+    """How long `tcp-response content` rules may wait for data before they must decide. In milliseconds by default."""
+    _delay(line)
+
+
+@keyword("tcp-request", places=PROXY, usage="{connection | session | content | inspect-delay} ...")
+def bare_tcp_request(line: Line) -> None:
+    """One of the `tcp-request` lines above."""
+    _bare(line, "'inspect-delay', 'connection', or 'content'")
+
+
+@keyword("tcp-response", places=BACK, usage="{content | inspect-delay} ...")
+def bare_tcp_response(line: Line) -> None:
+    """One of the `tcp-response` lines above."""
+    _bare(line, "'inspect-delay' or 'content'")
+
+
+def _bare(line: Line, expected: str) -> None:
+    proxy = line.proxy
+    where = f"in {kind_of(proxy)} '{proxy.name}'"
+    got = line.args().peek()
+    if got is None:
+        raise ConfigError(f"missing argument for '{line.name}' {where}", line.span)
+    if proxy.kind == "backend" and got in ("connection", "session"):
+        raise ConfigError(f"{line.name} {got} is not allowed because backend {proxy.name} is not a frontend", line.span)
+    raise ConfigError(f"'{line.name}' expects {expected} {where} (got '{got}')", line.spans[-1])
