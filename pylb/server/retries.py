@@ -1,0 +1,70 @@
+"""What follows a failed connection: another try on the same server, one on another server, or giving up.
+
+Pure decisions (manual 4.2 `retries`, `option redispatch`, `retry-on`); carrying them out is the stream's matter. With
+`option redispatch` a backend of several servers does not insist on the failed one at all, unless persistence or a hash
+bound the client to it. The same server is left alone for a second after a refused connection, not after
+a timeout (the time has passed already) and not after the loss of a reused connection.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from pylb.server.server import Server
+
+TURN_AROUND: Final = 1.0  # seconds, at most `timeout connect`
+
+
+class Step(NamedTuple):
+    """`again` False: give up. `redispatch`: ask for a server anew, avoid the failed one. `pause`: seconds to wait."""
+
+    again: bool
+    redispatch: bool = False
+    pause: float = 0.0
+
+
+GIVE_UP: Final = Step(False)
+
+
+def next_step(stream: Any, *, timed_out: bool = False, reused: bool = False) -> Step:
+    """What to do now; `stream.retries` counts the tries that failed before this one."""
+    backend = stream.backend
+    attempt = stream.retries + 1
+    if attempt > backend.retries:
+        return GIVE_UP
+    redispatch = redispatches(stream, attempt)
+    algorithm = backend.algorithm
+    alone = algorithm is None or algorithm.active <= 1
+    if timed_out or reused or (redispatch and not alone):
+        return Step(True, redispatch)
+    return Step(True, redispatch, min(TURN_AROUND, backend.timeout_connect or TURN_AROUND))
+
+
+def redispatches(stream: Any, attempt: int) -> bool:
+    """Whether retry number `attempt` (the first is 1) may go to another server."""
+    backend = stream.backend
+    every = backend.redispatch
+    persistence = backend.persistence
+    if not every or (persistence is not None and persistence.forced(stream)):
+        return False
+    algorithm = backend.algorithm
+    if algorithm is not None and algorithm.any_server and algorithm.active > 1 and not stream.persistent:
+        return True
+    if every > 0:
+        return bool(attempt % every == 0)
+    period = backend.retries + 1 + every
+    return bool(period > 0 and attempt % period == 0)
+
+
+def count(stream: Any, previous: Server | Any) -> None:
+    """Counts a retry, or a redispatch when the server is another one now (call once the server is known)."""
+    counters = stream.backend.counters
+    if stream.server is previous:
+        counters.retries += 1
+        previous.counters.retries += 1
+    else:
+        stream.redispatched = True
+        counters.redispatches += 1
+        previous.counters.redispatches += 1
+    stream.retries += 1

@@ -1,0 +1,75 @@
+"""Retries and redispatches, as measured beside HAProxy: when, where to, and after what pause."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pylb.server.retries import GIVE_UP, next_step
+
+
+def stream_of(
+    *, retries: int = 3, redispatch: int = 0, active: int = 3, any_server: bool = True, persistent: bool = False
+) -> Any:
+    backend = SimpleNamespace(
+        retries=retries,
+        redispatch=redispatch,
+        timeout_connect=0.3,
+        persistence=None,
+        algorithm=SimpleNamespace(active=active, any_server=any_server),
+    )
+    return SimpleNamespace(backend=backend, retries=0, persistent=persistent)
+
+
+def life(stream: Any) -> list[str]:
+    """Every step until giving up: `same` or `other`, with `+` where a pause comes first."""
+    steps = []
+    while (step := next_step(stream)) != GIVE_UP:
+        steps.append(("other" if step.redispatch else "same") + ("+" if step.pause else ""))
+        stream.retries += 1
+        if step.redispatch:
+            stream.persistent = False
+    return steps
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({}, ["same+", "same+", "same+"]),
+        ({"retries": 0}, []),
+        ({"redispatch": -1}, ["other", "other", "other"]),
+        ({"redispatch": -1, "active": 1}, ["same+", "same+", "other+"]),
+        ({"redispatch": -1, "any_server": False}, ["same+", "same+", "other"]),
+        ({"redispatch": -1, "persistent": True}, ["same+", "same+", "other"]),
+        ({"redispatch": 1, "persistent": True}, ["other", "other", "other"]),
+        ({"redispatch": 2, "persistent": True}, ["same+", "other", "other"]),
+        ({"redispatch": -2, "persistent": True}, ["same+", "other", "other"]),
+        ({"redispatch": -2, "persistent": True, "retries": 5}, ["same+", "same+", "same+", "other", "other"]),
+        ({"redispatch": 2, "any_server": False, "retries": 5}, ["same+", "other", "same+", "other", "same+"]),
+        ({"redispatch": 0, "persistent": True}, ["same+", "same+", "same+"]),
+    ],
+)
+def test_steps_follow_haproxy(facts: dict[str, Any], expected: list[str]) -> None:
+    assert life(stream_of(**facts)) == expected
+
+
+def test_a_timeout_has_been_pause_enough() -> None:
+    assert next_step(stream_of(), timed_out=True).pause == 0.0
+
+
+def test_a_lost_idle_connection_is_replaced_at_once() -> None:
+    assert next_step(stream_of(), reused=True).pause == 0.0
+
+
+def test_the_pause_is_a_second_at_most() -> None:
+    stream = stream_of()
+    stream.backend.timeout_connect = 30.0
+    assert next_step(stream).pause == 1.0
+
+
+def test_force_persist_stays_with_its_server() -> None:
+    stream = stream_of(redispatch=-1)
+    stream.backend.persistence = SimpleNamespace(forced=lambda _: True)
+    assert life(stream) == ["same+", "same+", "same+"]
