@@ -174,10 +174,17 @@ for _name, _read, _doc in (
     ("HU", facts.uri, "Target of the request with its query string."),
     ("HP", facts.uri_without_query, "Target of the request without its query string."),
     ("HPO", facts.path, "Path of the request, without scheme, host and query string."),
-    ("HQ", facts.query, "Query string of the request with its question mark; empty when there is none."),
     ("HV", facts.version, "Version of the request, like HTTP/1.1."),
 ):
     alias(_name, http=True, when="request", doc=_doc)(lambda argument, read=_read: read)
+
+
+@alias("HQ", http=True, when="request", verbatim=True)
+def query_string(argument: str) -> Read:
+    """Query string of the request with its question mark; empty, not `-`, when there is none."""
+    if "Q" not in argument:
+        return facts.query
+    return lambda stream: b'"%b"' % facts.query(stream)
 
 
 @alias("ST", when="response")

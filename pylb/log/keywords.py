@@ -292,7 +292,13 @@ def option_tcplog(line: Line) -> None:
         _choose(line, "tcplog")
 
 
-@keyword("option httpslog", places=PROXY, arity=(0, 0))
+@keyword(
+    "option httpslog",
+    places=PROXY,
+    arity=(0, 0),
+    status=Status.PARTIAL,
+    note="the TLS fields print what a client in clear gives until TLS connections exist",
+)
 def option_httpslog(line: Line) -> None:
     """As `option httplog`, with the errors, name, version and cipher of the client's TLS connection."""
     if not _ignored_in_backend(line, "option httpslog"):

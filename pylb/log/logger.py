@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from pylb import registry
 from pylb.config.words import to_bytes
 from pylb.errors import ConfigError
-from pylb.log import formats, targets
+from pylb.http.message import field
+from pylb.log import aliases_time, facts, formats, targets
 from pylb.log.keywords import FormatLine, LogLine
 from pylb.log.levels import ERR, INFO, SILENT, number
 from pylb.log.syslog import Head, system_hostname
-from pylb.registry import Kind
+from pylb.sample import logformat
+from pylb.sample.logformat import Alias, Format
 from pylb.sample.scopes import Point
 from pylb.sample.site import Site
 
@@ -167,8 +168,6 @@ class Logger:
 
 
 def embryonic(stream: Stream, text: bytes) -> bytes:
-    from pylb.log import aliases_time, facts
-
     session = stream.session
     listener = getattr(session.listener, "name", "") or getattr(session.listener, "id", 1)
     return EMBRYONIC % (
@@ -202,38 +201,45 @@ def nothing_received(stream: Stream) -> bool:
 def build(proxy_config: ProxyConfig, program: Any) -> Logger | None:
     """The proxy's Logger; None where no `log` line reaches it. Problems go to the program's report."""
     config: Configuration = program.config
-    chosen: FormatLine | None = proxy_config.get("log-format")
-    write, aliases = _traffic(proxy_config, chosen, program) if proxy_config.is_front else (formats.connect_line, None)
+    chosen: FormatLine | None = proxy_config.get("log-format") if proxy_config.is_front else None
+    write, parsed = _traffic(proxy_config, chosen, program)
+    structured = _compile(proxy_config, program, "log-format-sd")
+    error_format = _compile(proxy_config, program, "error-log-format")
     lines = expand(proxy_config, config)
     if not lines:
-        if chosen is not None and proxy_config.is_front:
-            kind = "proxy" if proxy_config.kind == "listen" else "frontend"
-            config.report.warning(f"log format ignored for {kind} '{proxy_config.name}' since it has no log address.")
+        if chosen is not None:
+            who = f"{_kind(proxy_config)} '{proxy_config.name}'"
+            config.report.warning(f"log format ignored for {who} since it has no log address.")
         return None
-    structured = _compile(proxy_config.get("log-format-sd"), proxy_config, program, "log-format-sd")
-    destinations = []
-    for line in lines:
-        try:
-            destinations.append(_destination(line, proxy_config, program, structured))
-        except (OSError, ConfigError) as failure:
-            what = failure.message if isinstance(failure, ConfigError) else str(failure)
-            config.report.alert(f"log : invalid address: '{line.address.host}' in '{line.address.text}' ({what})", line.span)
-    logger = Logger(destinations, write, max(line.length for line in lines) - 1)
-    logger.error_format = _compile(proxy_config.get("error-log-format"), proxy_config, program, "error-log-format")
+    logger = Logger(_destinations(lines, proxy_config, program, structured), write, _limit(lines))
+    logger.error_format = error_format
     logger.skip_empty = proxy_config.option("dontlognull")
     logger.failures_only = proxy_config.option("dontlog-normal")
     logger.errors_apart = proxy_config.option("log-separate-errors")
-    if aliases is None:
-        logger.early = chosen is None
-        logger.asap = proxy_config.option("logasap")
-    else:
-        logger.early = bool(aliases) and all(word.facts.get("when") == "accept" for word in aliases)
-        logger.asap = proxy_config.option("logasap")
-        logger.needs_source = any(word.facts.get("source") for word in aliases)
-    if logger.early:
-        logger.asap = False
+    logger.early = chosen is None or (parsed is not None and complete_at_accept(parsed))
+    logger.asap = not logger.early and proxy_config.option("logasap")
+    logger.needs_source = parsed is not None and wants_source(parsed)
     logger.settle()
     return logger
+
+
+def _limit(lines: list[LogLine]) -> int:
+    """Bytes of a message: HAProxy's buffer is as long as the longest line of all, and keeps one byte for itself."""
+    return max(line.length for line in lines) - 1
+
+
+def _destinations(
+    lines: list[LogLine], proxy_config: ProxyConfig | None, program: Any, structured: Write | None
+) -> list[Destination]:
+    """One per line; an address that does not resolve is reported and left out."""
+    made = []
+    for line in lines:
+        try:
+            made.append(_destination(line, proxy_config, program, structured))
+        except OSError:
+            address = line.address
+            program.config.report.alert(f"log : invalid address: '{address.host}' in '{address.text}'", line.span)
+    return made
 
 
 def build_global(program: Any) -> Logger | None:
@@ -242,8 +248,9 @@ def build_global(program: Any) -> Logger | None:
     lines: list[LogLine] = config.globals.get("log") or []
     if not lines:
         return None
-    destinations = [_destination(line, None, program, None) for line in lines]
-    return Logger(destinations, formats.connect_line, max(line.length for line in lines) - 1)
+    logger = Logger(_destinations(lines, None, program, None), formats.connect_line, _limit(lines))
+    logger.settle()
+    return logger
 
 
 def expand(proxy_config: ProxyConfig, config: Configuration) -> list[LogLine]:
@@ -259,7 +266,26 @@ def expand(proxy_config: ProxyConfig, config: Configuration) -> list[LogLine]:
 
 def unique_id(proxy_config: ProxyConfig, program: Any) -> Callable[[Stream], bytes] | None:
     """What Frontend.unique_id is: the compiled `unique-id-format`, or None."""
-    return _compile(proxy_config.get("unique-id-format"), proxy_config, program, "unique-id-format")
+    return _compile(proxy_config, program, "unique-id-format")
+
+
+def unique_id_header(proxy_config: ProxyConfig, program: Any) -> Callable[[Stream], None] | None:
+    """What Frontend.unique_id_header is: closure(stream) that adds `unique-id-header` to the request, or None.
+
+    Makes `stream.unique_id` when nobody has asked for it before.
+    """
+    name = proxy_config.get("unique-id-header")
+    make = unique_id(proxy_config, program) if name else None
+    if not name or make is None:
+        return None
+    lowered = to_bytes(name).lower()
+
+    def add(stream: Stream) -> None:
+        if not stream.unique_id:
+            stream.unique_id = make(stream)
+        stream.request.fields.append(field(lowered, stream.unique_id))  # type: ignore[union-attr]
+
+    return add
 
 
 def log_tag(proxy_config: ProxyConfig | None, config: Configuration) -> bytes:
@@ -286,22 +312,15 @@ def _structured_or_nil(structured: Write | None) -> Write:
     return lambda stream: b"-" if structured is None or stream is None else structured(stream) or b"-"
 
 
-def _site(proxy_config: ProxyConfig, program: Any, line: FormatLine, what: str) -> Site:
-    return Site(program.config, proxy_config, what, Point.LOG, line.span, what)
-
-
-def _traffic(
-    proxy_config: ProxyConfig, chosen: FormatLine | None, program: Any
-) -> tuple[Write, list[registry.Word] | None]:
-    """The line of finished streams, and the aliases it uses (None for the formats that are written out by hand)."""
+def _traffic(proxy_config: ProxyConfig, chosen: FormatLine | None, program: Any) -> tuple[Write, Format | None]:
+    """The line of finished streams, and its parsed format (None for those that are written out by hand)."""
     if chosen is None:
         return formats.connect_line, None
     report = program.config.report
     if chosen.name and chosen.name != "tcplog" and not proxy_config.http:
-        kind = "proxy" if proxy_config.kind == "listen" else "frontend"
         option = "httpslog" if chosen.name == "httpslog" else "httplog"
         report.warning(
-            f"'option {option}' not usable with {kind} '{proxy_config.name}' (needs 'mode http'). "
+            f"'option {option}' not usable with {_kind(proxy_config)} '{proxy_config.name}' (needs 'mode http'). "
             "Falling back to 'option tcplog'.",
             chosen.span,
         )
@@ -311,37 +330,41 @@ def _traffic(
         return formats.http_line, None
     if chosen.name == "tcplog" and not asap:
         return formats.tcp_line, None
-    line = FormatLine(chosen.name, formats.TEXTS[chosen.name] if chosen.name else chosen.text, chosen.span)
-    write = _compile(line, proxy_config, program, "log-format")
-    return write or formats.connect_line, None if chosen.name else aliases_of(line.text)
+    text = formats.TEXTS[chosen.name] if chosen.name else chosen.text
+    parsed = _parse(FormatLine(chosen.name, text, chosen.span), proxy_config, program, "log-format")
+    if parsed is None:
+        return formats.connect_line, None
+    return parsed.compile(program), parsed
 
 
-def aliases_of(text: str) -> list[registry.Word]:
-    """The aliases of a format text, `%[...]` standing for something that is complete only at the end."""
-    import re
-
-    found = []
-    for match in re.finditer(r"%(?:\([^)]*\))?(?:\{[^}]*\})?(%|\[|[A-Za-z]+)", text):
-        name = match[1]
-        if name == "[":
-            name = "ST"
-        word = registry.find(Kind.ALIAS, name)
-        if word is not None:
-            found.append(word)
-    return found
+def _kind(proxy_config: ProxyConfig) -> str:
+    return "proxy" if proxy_config.kind == "listen" else "frontend"
 
 
-def _compile(line: FormatLine | None, proxy_config: ProxyConfig, program: Any, what: str) -> Write | None:
-    """Compiles a format; a mistake in it is reported with HAProxy's words, and nothing is returned."""
+def complete_at_accept(parsed: Format) -> bool:
+    """The format only speaks of the client connection: HAProxy writes such lines when a stream begins."""
+    pieces = [piece for piece in parsed.pieces if not isinstance(piece, bytes)]
+    return bool(pieces) and all(isinstance(p, Alias) and p.word.facts.get("when") == "accept" for p in pieces)
+
+
+def wants_source(parsed: Format) -> bool:
+    """The format prints the local address of the server connection."""
+    return any(isinstance(piece, Alias) and piece.word.facts.get("source") for piece in parsed.pieces)
+
+
+def _parse(line: FormatLine | None, proxy_config: ProxyConfig, program: Any, what: str) -> Format | None:
+    """Parses a format; a mistake in it is reported with HAProxy's words, and nothing is returned."""
     if line is None:
         return None
-    from pylb.sample import logformat
-
-    label = "unique-id" if what == "unique-id-format" else what
     try:
-        parsed = logformat.parse(line.text, _site(proxy_config, program, line, what))
-        write: Write = parsed.compile(program)
+        return logformat.parse(line.text, Site(program.config, proxy_config, what, Point.LOG, line.span, what))
     except ConfigError as error:
+        label = "unique-id" if what == "unique-id-format" else what
         program.config.report.alert(f"failed to parse {label} : {error.message}", line.span, error.hint)
         return None
-    return write
+
+
+def _compile(proxy_config: ProxyConfig, program: Any, what: str) -> Write | None:
+    """The compiled format that a keyword has stored under its own name, or None."""
+    parsed = _parse(proxy_config.get(what), proxy_config, program, what)
+    return None if parsed is None else parsed.compile(program)

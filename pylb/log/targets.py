@@ -174,7 +174,7 @@ class DescriptorTarget(Target):
 
 
 class NoTarget(Target):
-    """A ring or log backend: understood, not there yet. Lines are dropped and counted."""
+    """A ring, a log backend or a syslog server on TCP: understood, not there yet. Lines are dropped and counted."""
 
     def send(self, line: bytes) -> None:
         self.drop()
@@ -183,6 +183,8 @@ class NoTarget(Target):
 def make(address: Address) -> Target:
     """The target of a parsed `log` address."""
     family = address.family
+    if address.stream and family != "fd":
+        return NoTarget(address)
     if family == "fd":
         return DescriptorTarget(address, address.fd)
     if family in ("unix", "abns"):
@@ -190,13 +192,9 @@ def make(address: Address) -> Target:
         if family == "abns":
             path = (b"\0" + address.host.encode("utf-8", "surrogateescape")).ljust(108, b"\0")
         return DatagramTarget(address, socket.AF_UNIX, path)
-    if family in ("ipv4", "ipv6"):
-        found = socket.getaddrinfo(
-            address.host or None,
-            address.port or 514,
-            socket.AF_INET if family == "ipv4" else socket.AF_INET6,
-            socket.SOCK_DGRAM,
-        )[0]
+    if family in ("ip", "ipv4", "ipv6"):
+        wanted = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}.get(family, socket.AF_UNSPEC)
+        found = socket.getaddrinfo(address.host or None, address.port or 514, wanted, socket.SOCK_DGRAM)[0]
         return DatagramTarget(address, found[0], found[4])
     return NoTarget(address)
 
@@ -229,9 +227,9 @@ class Targets(dict[tuple[Any, ...], Target]):
 def of(program: Any) -> Targets:
     """The program's targets, made on first use."""
     targets = getattr(program, "log_targets", None)
-    if targets is None:
+    if not isinstance(targets, Targets):
         targets = program.log_targets = Targets()
-    return targets  # type: ignore[no-any-return]
+    return targets
 
 
 def open_all(program: Any) -> None:

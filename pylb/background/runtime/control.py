@@ -14,7 +14,7 @@ from pylb.background.runtime.call import Call, CommandError
 from pylb.listener import sockets
 from pylb.registry import Status, command
 from pylb.server import state
-from pylb.server.server import locate
+from pylb.server.places import locate
 
 MAX_WEIGHT: Final = 256
 USAGE: Final = (

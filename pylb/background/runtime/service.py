@@ -53,13 +53,15 @@ class Session:
                 if line is None:
                     break
                 await self._commands(line)
-                await self.drain()
                 if not self.prompt and b"\n" not in self._buffer:
                     break
-        except (TimeoutError, ConnectionError, BrokenPipeError):
+            self.writer.close()
+            async with asyncio.timeout(self.timeout):
+                await self.writer.wait_closed()
+        except (TimeoutError, ConnectionError):
             pass  # the client is slow or gone: only its own session ends
         finally:
-            self.writer.close()
+            self.writer.transport.abort()
 
     async def _line(self) -> str | None:
         """The next line without its line feed; None at the end, or when it is too long."""
@@ -108,6 +110,7 @@ class Session:
             if self.ending:
                 return
             self.write("\n> " if self.prompt else "\n")
+            await self.drain()
             if self.closing:
                 self.ending = True
                 return
@@ -153,17 +156,20 @@ class Runtime(Service):
         await asyncio.gather(*acceptors)
 
     async def _accept(self, listener: Any) -> None:
-        """Takes connections while there is room; the others wait in the socket's queue."""
+        """Takes connections while there is room; of the others one per socket waits here, the rest in its queue."""
         loop = asyncio.get_running_loop()
         while True:
-            await self._slots.acquire()
             try:
                 connection, _ = await loop.sock_accept(listener.sock)
             except OSError:
                 # Out of descriptors, or a client that left again: others may come.
-                self._slots.release()
                 await asyncio.sleep(0.1)
                 continue
+            try:
+                await self._slots.acquire()
+            except asyncio.CancelledError:
+                connection.close()
+                raise
             self.spawn(self._serve(listener, connection))
 
     async def _serve(self, listener: Any, connection: socket.socket) -> None:
