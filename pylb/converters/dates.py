@@ -18,22 +18,22 @@ _UNITS: Final = {b"s": 1, b"ms": 1_000, b"us": 1_000_000}
 
 @converter("http_date", takes="int", out="str", args=("int?", "str?"), usage="([<offset>[,<unit>]])", pure=True)
 def http_date(offset: int = 0, unit: bytes = b"s") -> Step:
-    """A date as header fields write it. <unit> of input and <offset>: s, ms or us."""
+    """A date as header fields write it. <unit> of input and <offset>: s, ms or us; the latter two show the
+    fraction behind the seconds."""
     scale = _UNITS.get(unit or b"s")
     if scale is None:
         raise ValueError(f"expects 's', 'ms' or 'us', got '{unit.decode('utf-8', 'surrogateescape')}'")
-    divisor = scale
+    divisor, places = scale, len(str(scale)) - 1
 
     def convert(value: int, ctx: Any) -> Any:
-        total = value + offset
-        seconds = total // divisor if total >= 0 else -(-total // divisor)
+        seconds, fraction = divmod(value + offset, divisor)
         try:
             at = time.gmtime(seconds)
         except (OverflowError, OSError, ValueError):
             return MISS
         return (
             f"{_DAYS[at.tm_wday]}, {at.tm_mday:02d} {_MONTHS[at.tm_mon]} {at.tm_year:04d} "
-            f"{at.tm_hour:02d}:{at.tm_min:02d}:{at.tm_sec:02d} GMT"
+            f"{at.tm_hour:02d}:{at.tm_min:02d}:{at.tm_sec:02d}{f'.{fraction:0{places}d}' if places else ''} GMT"
         ).encode()
 
     return convert

@@ -21,16 +21,15 @@ def to_hex() -> Step:
 
 
 @converter("hex2i", takes="str", out="int", pure=True)
-def hex2i() -> Callable[[bytes, Any], int]:
-    """The number that hexadecimal digits spell; 0 when the string holds anything else."""
+def hex2i() -> Step:
+    """The number that hexadecimal digits spell; nothing when the string holds anything else (observed)."""
 
-    def convert(value: bytes, ctx: Any) -> int:
-        digits = value.partition(b"\0")[0]
+    def convert(value: bytes, ctx: Any) -> Any:
         number = 0
-        for byte in digits:
+        for byte in value:
             digit = _HEX.get(byte)
             if digit is None:
-                return 0
+                return MISS
             number = (number << 4 | digit) & 0xFFFFFFFFFFFFFFFF
         return number - (1 << 64) if number >> 63 else number
 
@@ -105,7 +104,7 @@ def url_dec(in_form: int = 0) -> Step:
             return value
         if _bad_escape(value):
             return MISS
-        return _escape.sub(_byte, value).partition(b"\0")[0]
+        return _escape.sub(_byte, value)
 
     return decode
 
@@ -153,7 +152,7 @@ def le2dec(separator: bytes, size: int, truncate: int = 0) -> Step:
 
 def _check_chunk(size: int) -> None:
     if not 1 <= size <= 8:
-        raise ValueError("chunk_size value should be from 1 to 8")
+        raise ValueError(f"chunk_size out of [1..8] range ({size})")
 
 
 @converter("be2hex", takes="bin", out="str", args=("str?", "int?", "int?"), usage="([<separator>],[<chunk_size>],[<truncate>])", pure=True)
@@ -162,10 +161,8 @@ def be2hex(separator: bytes = b"", size: int = 0, truncate: int = 0) -> Step:
 
     With <truncate> an incomplete group at the end is left out.
     """
-    if size < 0:
-        raise ValueError("chunk_size value should be 0 or greater")
-    if separator and not size:
-        raise ValueError("chunk_size needs to be set when separator is given")
+    if size < 0 or (separator and not size):
+        raise ValueError(f"chunk_size needs to be positive ({size})")
 
     def convert(value: bytes, ctx: Any) -> bytes:
         if not size:

@@ -99,46 +99,88 @@ def _path(text: str) -> list[str | int]:
     return steps
 
 
-class _Text(str):
-    """A number as it was written."""
+_scan = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str).raw_decode
+_blank = re.compile(r"[ \t\r\n]*+").match
+_bare_number = re.compile(r"-?[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?").match
+
+
+def _skip(text: str, at: int) -> int:
+    found = _blank(text, at)
+    assert found is not None
+    return found.end()
+
+
+def _walk(text: str, steps: list[str | int]) -> int:
+    """Index of the value at a path. ValueError or IndexError: there is none. What follows it is not looked at."""
+    at = _skip(text, 0)
+    for step in steps:
+        opening = "[" if isinstance(step, int) else "{"
+        if text[at] != opening:
+            raise ValueError(text)
+        at = _skip(text, at + 1)
+        position = 0
+        while True:
+            if isinstance(step, int):
+                wanted = position == step and text[at] != "]"
+            else:
+                if text[at] != '"':
+                    raise ValueError(text)
+                key, at = _scan(text, at)
+                at = _skip(text, at)
+                if text[at] != ":":
+                    raise ValueError(text)
+                at = _skip(text, at + 1)
+                wanted = key == step
+            if wanted:
+                break
+            _, at = _scan(text, at)
+            at = _skip(text, at)
+            if text[at] != ",":
+                raise ValueError(text)
+            at = _skip(text, at + 1)
+            position += 1
+    return at
 
 
 @converter("json_query", takes="str", out="any", args=("str", "str?"), usage="(<json_path>[,<output_type>])")
 def json_query(path: bytes, output: bytes = b"") -> Step:
-    """The value at a JSON path (`$.a.b[0]`): a string, a boolean, an array as text, or a number (as string; with
-    <output_type> `int` as integer). Nothing for a missing key, an object, null, or text that is no JSON."""
+    """The value at a JSON path (`$.a.b[0]`): a string, a boolean, or a number (as a string; with <output_type> `int`
+    its integer part as integer), or an array as the text it is. Nothing for a missing key, an object, or null.
+
+    The text is read up to the value only; the first of several equal keys counts.
+    """
+    if not path:
+        raise ValueError("json_path must not be empty")
     if output not in (b"", b"int"):
         raise ValueError('output_type only supports "int" as argument')
     steps = _path(path.decode("utf-8", "surrogateescape"))
     as_int = output == b"int"
 
     def query(value: bytes, ctx: Any) -> Any:
+        text = value.decode("utf-8", "surrogateescape")
         try:
-            node = json.loads(value.decode("utf-8", "surrogateescape"), parse_int=_Text, parse_float=_Text)
-        except (ValueError, RecursionError):
+            at = _walk(text, steps)
+            number = _bare_number(text, at)
+            if number is not None:
+                return _number(number[0], as_int)
+            node, end = _scan(text, at)
+        except (ValueError, IndexError, RecursionError):
             return MISS
-        for step in steps:
-            try:
-                node = node[step]
-            except (LookupError, TypeError):
-                return MISS
-        return _typed(node, as_int)
+        if isinstance(node, bool):
+            return Typed("bool", node)
+        if isinstance(node, list):
+            node = text[at:end]
+        return Typed("str", node.encode("utf-8", "surrogateescape")) if isinstance(node, str) else MISS
 
     return query
 
 
-def _typed(node: Any, as_int: bool) -> Any:
-    if isinstance(node, bool):
-        return Typed("bool", node)
-    if isinstance(node, _Text):
-        if not as_int:
-            return Typed("str", node.encode())
-        try:
-            return Typed("int", max(INT_MIN, min(INT_MAX, int(float(node)) if "." in node or "e" in node else int(node))))
-        except (ValueError, OverflowError):
-            return MISS
-    if isinstance(node, str):
-        return MISS if as_int else Typed("str", node.encode("utf-8", "surrogateescape"))
-    if isinstance(node, list):
-        return Typed("str", json.dumps(node, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogateescape"))
-    return MISS
+def _number(text: str, as_int: bool) -> Any:
+    """Integers as they are, other numbers as C's %g writes them; with `as_int` the leading integer if it fits."""
+    if as_int:
+        value = int(re.split("[.eE]", text)[0])
+        return Typed("int", value) if INT_MIN <= value <= INT_MAX else MISS
+    real = float(text)
+    if real.is_integer() and abs(real) < 2**63:
+        return Typed("str", b"%d" % (int(text) if text.lstrip("-").isdigit() else int(real)))
+    return Typed("str", b"%g" % real)

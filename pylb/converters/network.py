@@ -31,8 +31,13 @@ def ipmask(mask4: bytes, mask6: bytes | None = None) -> Step:
     return mask
 
 
-_host = re.compile(rb"\[([^\]]*)\]|([^:]*)")
-_port = re.compile(rb"(?:\[[^\]]*\]|[^:]*):([0-9]+)").match
+_digits = re.compile(rb"[0-9]{1,20}").match
+
+
+def _port_at(value: bytes) -> int:
+    """Index of the colon before the port, -1 without one: the last colon, unless it is inside brackets."""
+    colon = value.rfind(b":")
+    return colon if colon > value.rfind(b"]") else -1
 
 
 @converter("host_only", takes="str", out="str", pure=True)
@@ -40,10 +45,8 @@ def host_only() -> Step:
     """The host of a Host header, in lower case, without its port; IPv6 addresses keep their brackets."""
 
     def convert(value: bytes, ctx: Any) -> bytes:
-        if value.startswith(b"["):
-            end = value.find(b"]")
-            return (value[: end + 1] if end >= 0 else value).lower()
-        return value.partition(b":")[0].lower()
+        colon = _port_at(value)
+        return (value if colon < 0 else value[:colon]).lower()
 
     return convert
 
@@ -53,7 +56,8 @@ def port_only() -> Callable[[bytes, Any], int]:
     """The port of a Host header, 0 when there is none."""
 
     def convert(value: bytes, ctx: Any) -> int:
-        found = _port(value)
-        return int(found[1][:10]) if found else 0
+        colon = _port_at(value)
+        found = _digits(value, colon + 1) if colon >= 0 else None
+        return int(found[0]) & 0xFFFFFFFF if found else 0
 
     return convert

@@ -36,33 +36,27 @@ def length() -> Callable[[bytes, Any], int]:
 def cut_bytes(offset: bytes, size: bytes | None = None) -> Step:
     """Bytes from <offset> (counted from 0), at most <length> of them, otherwise all.
 
-    Both are integers or names of variables. Nothing when the offset lies behind the end.
+    Both are integers or names of variables. Empty when the offset lies behind the end, all when the length is negative.
     """
     start, count = operands.integer(offset), None if size is None else operands.integer(size)
     if isinstance(start, int) and (count is None or isinstance(count, int)):
-        if start < 0 or (count is not None and count < 0):
-            raise ValueError("offset and length must not be negative")
         return _fixed_bytes(start, count)
 
     def variable(value: bytes, ctx: Any) -> Any:
         at = start if isinstance(start, int) else start(ctx)
         number = count(ctx) if callable(count) else count
-        if at.__class__ is Absent or number.__class__ is Absent or at < 0 or (number is not None and number < 0):
+        if at.__class__ is Absent or number.__class__ is Absent:
             return MISS
-        if at >= len(value):
-            return MISS
-        return value[at:] if number is None else value[at : at + number]
+        return _fixed_bytes(at, number)(value, ctx)
 
     return variable
 
 
 def _fixed_bytes(start: int, count: int | None) -> Step:
-    stop = None if count is None else start + count
-
-    def fixed(value: bytes, ctx: Any) -> Any:
-        return value[start:stop] if start < len(value) else MISS
-
-    return fixed
+    if start < 0:
+        return lambda value, ctx: b""
+    stop = None if count is None or count < 0 else start + count
+    return lambda value, ctx: value[start:stop]
 
 
 @converter("field", takes="str", out="str", args=("int", "str", "int?"), usage="(<index>,<delimiters>[,<count>])", pure=True)
@@ -75,7 +69,7 @@ def field(index: int, delimiters: bytes, count: int = 1) -> Step:
     if not index:
         raise ValueError("Unexpected value 0 for index")
     if not delimiters:
-        return lambda value, ctx: value if index in (1, -1) else MISS
+        raise ValueError("Empty separators list")
     positions = re.compile(b"[" + re.escape(delimiters) + b"]").finditer
 
     def take(value: bytes, ctx: Any) -> Any:
@@ -84,14 +78,14 @@ def field(index: int, delimiters: bytes, count: int = 1) -> Step:
             return value if index in (1, -1) else MISS
         starts = [0, *[at + 1 for at in cuts]]
         ends = [*cuts, len(value)]
-        return _span(value, starts, ends, index, count)
+        return _span(value, starts, ends, index, count, MISS)
 
     if index == 1 and count == 1 and len(delimiters) == 1:
         return lambda value, ctx: value.partition(delimiters)[0]
     return take
 
 
-def _span(value: bytes, starts: list[int], ends: list[int], index: int, count: int) -> Any:
+def _span(value: bytes, starts: list[int], ends: list[int], index: int, count: int, missing: Any) -> Any:
     """From item `index`, `count` items towards the other end of counting."""
     total = len(starts)
     if index > 0:
@@ -101,22 +95,23 @@ def _span(value: bytes, starts: list[int], ends: list[int], index: int, count: i
         last = total + index
         first = 0 if count < 1 else max(last - count + 1, 0)
     if not 0 <= (first if index > 0 else last) < total:
-        return MISS
+        return missing
     return value[starts[first] : ends[last]]
 
 
 @converter("word", takes="str", out="str", args=("int", "str", "int?"), usage="(<index>,<delimiters>[,<count>])", pure=True)
 def word(index: int, delimiters: bytes, count: int = 1) -> Step:
-    """As `field`, but neighbouring delimiters count as one and outer ones not at all."""
+    """As `field`, but neighbouring delimiters count as one and outer ones not at all. An empty string when
+    there is no such word."""
     if not index:
-        raise ValueError("Unexpected value 0 for word")
+        raise ValueError("Unexpected value 0 for index")
     if not delimiters:
-        return lambda value, ctx: value if index in (1, -1) and value else MISS
+        raise ValueError("Empty separators list")
     pieces = re.compile(b"[^" + re.escape(delimiters) + b"]++").finditer
 
     def take(value: bytes, ctx: Any) -> Any:
         found = [(piece.start(), piece.end()) for piece in pieces(value)]
-        return _span(value, [start for start, _ in found], [end for _, end in found], index, count)
+        return _span(value, [start for start, _ in found], [end for _, end in found], index, count, b"")
 
     return take
 
@@ -159,10 +154,7 @@ def reverse_dom() -> Step:
     return lambda value, ctx: b".".join(reversed(value.partition(b":")[0].split(b".")))
 
 
-_BACKREFERENCE = re.compile(rb"\\([0-9xa-fA-F\\]?)(.?.?)", re.S)
-
-
-@converter("regsub", takes="str", out="str", args=("str", "str", "str?"), usage="(<regex>,<subst>[,<flags>])", pure=True)
+@converter("regsub", takes="str", out="str", args=("regex", "str", "str?"), usage="(<regex>,<subst>[,<flags>])", pure=True)
 def regsub(pattern: bytes, replacement: bytes, flags: bytes = b"") -> Step:
     r"""Replaces what the regular expression matches, as `s/<regex>/<subst>/<flags>` of sed does.
 
@@ -205,8 +197,8 @@ def concat(start: bytes = b"", variable: bytes = b"", end: bytes = b"") -> Step:
     return append
 
 
-@converter("add_item", takes="str", out="str", args=("str", "str?", "str?"), usage="(<delim>,[<var>][,<suff>])")
-def add_item(delimiter: bytes, variable: bytes = b"", suffix: bytes = b"") -> Step:
+@converter("add_item", takes="str", out="str", args=("str", "str", "str?"), usage="(<delim>,[<var>][,<suff>])")
+def add_item(delimiter: bytes, variable: bytes, suffix: bytes = b"") -> Step:
     """Appends the variable <var> and <suff>, behind <delim> where the input and what follows are not empty."""
     if not variable and not suffix:
         raise ValueError("one of the optional arguments has to be nonempty")
@@ -224,7 +216,7 @@ def add_item(delimiter: bytes, variable: bytes = b"", suffix: bytes = b"") -> St
 def strcmp(variable: bytes) -> Callable[[bytes, Any], Any]:
     """0 when the string equals the variable, negative when it sorts before it, positive when behind.
 
-    The difference of the first bytes that differ, else of the lengths. Nothing when the variable is not set.
+    The difference of the first bytes that differ, else 1 or -1 by the lengths. Nothing when the variable is not set.
     """
     read = operands.registered(variable, "str")
 
@@ -235,7 +227,7 @@ def strcmp(variable: bytes) -> Callable[[bytes, Any], Any]:
         for ours, theirs in zip(value, other, strict=False):
             if ours != theirs:
                 return ours - theirs
-        return len(value) - len(other)
+        return (len(value) > len(other)) - (len(value) < len(other))
 
     return compare
 
@@ -269,10 +261,8 @@ _quality = re.compile(rb"[ \t]*q[ \t]*=[ \t]*([01])(?:\.([0-9]{0,3}))?").match
 
 
 def _weight(parameters: bytes) -> int:
-    """Thousandths of a weight; 1000 without one."""
-    if not parameters:
-        return 1000
+    """Thousandths of a weight; 1000 without one, and for what does not parse (observed)."""
     found = _quality(parameters)
     if found is None:
-        return 0
+        return 1000
     return min(1000, int(found[1]) * 1000 + int(((found[2] or b"") + b"000")[:3]))

@@ -41,18 +41,20 @@ def set_var(name: variables.Name, *conditions: bytes) -> Step:
     """Stores the input in a variable, with its type, and passes it on.
 
     Up to four conditions must all hold: ifexists, ifnotexists, ifset, ifnotset (of the variable), ifempty, ifnotempty (of
-    the input), ifgt, iflt (the variable is greater or less than the input, both being integers).
+    the input), ifgt, iflt (the variable is greater or less than the input, both being integers); else nothing is passed.
     """
     tests = []
     for condition in conditions:
         if condition not in _CONDITIONS:
-            raise ValueError(f"invalid condition '{condition.decode('utf-8', 'surrogateescape')}'")
+            raise ValueError(f'unknown condition "{condition.decode("utf-8", "surrogateescape")}"')
         tests.append(_CONDITIONS[condition])
     write, read = variables.writer(name), variables.reader(name)
 
-    def store(value: Typed, ctx: Any) -> Typed:
-        if all(test(read(ctx), value) for test in tests):
-            write(ctx, value)
+    def store(value: Typed, ctx: Any) -> Any:
+        for test in tests:
+            if not test(read(ctx), value):
+                return MISS
+        write(ctx, value)
         return value
 
     return store

@@ -6,7 +6,7 @@ A shape is a word in a declaration's `args=`, a trailing `?` marks the optional 
     time              int, milliseconds                   size          int, bytes
     ip ipv4 ipv6      packed address                      mask4 mask6   packed mask (dotted, or a bit count)
     mask              the same as mask4                   var           variables.Name
-    regex             bytes, checked as a pattern         map           references.Reference of a map file
+    regex             bytes, compiled by its user          map           references.Reference of a map file
     frontend backend server table userlist                the run-time object, bound when the program is compiled
 
 Quotes work as in a shell; outside single quotes `\n \r \t \\ \" \'` and `\ ` are escapes, any other backslash stays.
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pylb.config import units
 from pylb.config.words import to_bytes
-from pylb.sample import references, regexes, variables
+from pylb.sample import references, variables
 from pylb.sample.casts import INT_MAX, INT_MIN, clamp
 
 if TYPE_CHECKING:
@@ -216,15 +216,9 @@ def check(values: list[Any], shapes: tuple[str, ...], site: Site) -> list[Any]:
             for value, full in zip(values, shapes, strict=False)]  # fmt: skip
 
 
-def _check_regex(value: bytes, site: Site) -> bytes:
-    regexes.compile_pattern(value)
-    return value
-
-
 _CHECKS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "var": lambda value, site: variables.parse_name(value),
     "map": lambda value, site: references.of(site.config).map(value),
-    "regex": _check_regex,
 }
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pylb import registry
 from pylb.errors import NOWHERE, ConfigError, Span, nearest
 from pylb.registry import Kind, Word
-from pylb.sample import arguments, casts
+from pylb.sample import arguments, casts, regexes
 from pylb.sample.scopes import Scope
 from pylb.sample.values import Absent, Fetch, Occurrences
 
@@ -71,6 +71,8 @@ class Node:
         extra = {"program": program} if self.word.facts.get("program") else {}
         try:
             return self.word.factory(*bound, **extra)
+        except regexes.BadPattern as error:
+            raise self.owner.wrong(f"error in regex '{error.source}' in {self._place(1)} : {error}") from None
         except ValueError as error:
             raise self.owner.wrong(f"invalid args in {self._noun} '{self.name}' : {error}") from None
 
@@ -87,14 +89,19 @@ class Node:
         try:
             return arguments.resolve(later, home, program)
         except LookupError as error:
-            fetch = owner.fetch.name
-            which = f"arg {later.position} of "
-            if self.word.kind is Kind.FETCH:
-                which += f"sample fetch keyword '{self.name}'"
-            else:
-                which += f"conversion keyword '{self.name}' for sample fetch keyword '{fetch}'"
-            where = f" in proxy '{home}'" if home else ""
-            raise owner.wrong(f"{error.args[0]} {which} in {owner.site.place} expression{where}") from None
+            raise owner.wrong(f"{error.args[0]} {self._place(later.position)}") from None
+
+    def _place(self, position: int) -> str:
+        """An argument's place, as messages about things found late say it."""
+        assert self.owner is not None
+        site = self.owner.site
+        which = f"arg {position} of "
+        if self.word.kind is Kind.FETCH:
+            which += f"sample fetch keyword '{self.name}'"
+        else:
+            which += f"conversion keyword '{self.name}' for sample fetch keyword '{self.owner.fetch.name}'"
+        where = f" in proxy '{site.proxy.name}'" if site.proxy is not None else ""
+        return f"{which} in {site.place} expression{where}"
 
 
 @dataclass(slots=True)

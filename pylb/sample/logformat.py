@@ -22,7 +22,7 @@ from pylb.registry import Kind, Word
 from pylb.sample import expression
 from pylb.sample.expression import Expression
 from pylb.sample.scopes import Scope
-from pylb.sample.values import Absent
+from pylb.sample.values import MISS, Absent
 
 if TYPE_CHECKING:
     from pylb.sample.site import Site
@@ -229,7 +229,8 @@ def _alias(piece: Alias, dialect: str) -> Any:
     nothing = b'""' if quote else b"-" if dialect == "log" else b""
 
     def render(ctx: Any) -> bytes | None:
-        value = read(ctx.stream)
+        stream = ctx.stream
+        value = MISS if stream is None else read(stream)
         if value.__class__ is bytes:
             if verbatim:
                 return value  # type: ignore[no-any-return]

@@ -291,6 +291,14 @@ def _wording(error: re.error, size: int) -> str:
     return f"{error.msg}, erroffset={error.pos or 0}"
 
 
+class BadPattern(ValueError):
+    """A pattern that does not compile; the message says why, `source` is the pattern."""
+
+    def __init__(self, source: bytes, reason: str) -> None:
+        self.source = _shown(source)
+        super().__init__(f"regex '{self.source}' is invalid (error={reason})")
+
+
 def compile_pattern(source: bytes, *, ignore_case: bool = False) -> Regex:
     """Compiles a user's pattern; ValueError says what is wrong with it as HAProxy does."""
     text = source.decode("latin-1")
@@ -301,9 +309,9 @@ def compile_pattern(source: bytes, *, ignore_case: bool = False) -> Regex:
             warnings.simplefilter("ignore", FutureWarning)
             pattern = re.compile(rewritten.encode("latin-1"), re.IGNORECASE if ignore_case else 0)
     except re.error as error:
-        raise ValueError(f"regex '{_shown(source)}' is invalid (error={_wording(error, len(text))})") from None
+        raise BadPattern(source, _wording(error, len(text))) from None
     except (ValueError, OverflowError, RecursionError) as error:
-        raise ValueError(f"regex '{_shown(source)}' is invalid (error={error})") from None
+        raise BadPattern(source, str(error)) from None
     return Regex(source, pattern, translator.keep)
 
 
@@ -364,7 +372,7 @@ def replace(regex: Regex, pieces: list[bytes | int], value: bytes, everywhere: b
             out.append(value[end : end + 1])
             end += 1
         at = end
-        if not everywhere or at >= len(value):
+        if not everywhere or at > len(value):
             break
     out.append(value[at:])
     return b"".join(out)
