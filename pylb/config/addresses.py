@@ -171,27 +171,39 @@ def _port(text: str, zero: bool) -> int:
     return value
 
 
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}\Z")
+
+
+def numeric_family(host: str) -> str:
+    """The family of a numeric address (ipv4, ipv6), nothing for a name."""
+    if _IPV4.match(host):
+        return "ipv4"
+    if ":" not in host:
+        return ""
+    try:
+        ipaddress.IPv6Address(host.partition("%")[0])
+    except ValueError:
+        return ""
+    return "ipv6"
+
+
 def _host(family: str, host: str) -> tuple[str, str]:
     """The family that a host's spelling settles, and the host without brackets ("" for any)."""
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if bare in ("", "*"):
         return ("ipv4" if family == "ip" else family), ""
-    try:
-        version = ipaddress.ip_address(bare.partition("%")[0]).version
-    except ValueError:
+    numeric = numeric_family(bare)
+    if not numeric:
         return family, host
-    return (f"ipv{version}" if family == "ip" else family), bare
+    return (numeric if family == "ip" else family), bare
 
 
 def check_numeric(address: Address) -> None:
     """Refuses hosts that no resolver could accept: a numeric address of the other family, or stray colons."""
     if address.family not in ("ip", "ipv4", "ipv6") or not address.host:
         return
-    try:
-        version = ipaddress.ip_address(address.host.partition("%")[0]).version
-    except ValueError:
-        if ":" in address.host or "[" in address.host or "@" in address.host or " " in address.host:
-            raise ValueError(f"invalid address: '{address.host}' in '{address.text}'") from None
-        return
-    if address.family != f"ipv{version}":
+    numeric = numeric_family(address.host)
+    odd = any(char in address.host for char in ":[@ ") if not numeric else address.family != numeric
+    if odd:
         raise ValueError(f"invalid address: '{address.host}' in '{address.text}'")

@@ -113,9 +113,9 @@ def split(text: str, lookup: Lookup) -> tuple[list[str], list[tuple[int, int]], 
             return scanner.words, scanner.edges, error
         words, edges = scanner.words, scanner.edges
     if len(words) > MAX_WORDS:
-        start = edges[MAX_WORDS][0]
-        column = len(to_bytes(text[:start])) + 1
-        message = f"too many words, truncating after word {MAX_WORDS}, position {column}: <{words[MAX_WORDS]}>."
+        # HAProxy counts in its unquoted copy of the line, where one byte follows each word.
+        column = sum(len(to_bytes(word)) + 1 for word in words[: MAX_WORDS - 1]) + 1
+        message = f"too many words, truncating after word {MAX_WORDS}, position {column}: <{words[MAX_WORDS - 1]}>."
         return words[:MAX_WORDS], edges[:MAX_WORDS], LexError(message, -1)
     return words, edges, None
 

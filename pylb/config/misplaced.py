@@ -149,5 +149,8 @@ def elsewhere(line: Line, name: str) -> bool:
 def _unknown(line: Line) -> None:
     word = line.words[0]
     sentence = _UNKNOWN.get(line.place, "unknown keyword '{word}' in '{place}' section")
-    firsts = {name.partition(" ")[0] for name in registry.names(Kind.KEYWORD, line.place)}
-    raise ConfigError(sentence.format(word=word, place=line.place) + did_you_mean(word, firsts), line.span)
+    suggestion = ""
+    if " " not in word:  # a quoted phrase is no misspelt word
+        firsts = {name.partition(" ")[0] for name in registry.names(Kind.KEYWORD, line.place)}
+        suggestion = did_you_mean(word, firsts)
+    raise ConfigError(sentence.format(word=word, place=line.place) + suggestion, line.span)

@@ -10,7 +10,7 @@ from pylb import registry
 from pylb.config import misplaced, units
 from pylb.config.reader import run_as
 from pylb.config.words import Line
-from pylb.errors import ConfigError
+from pylb.errors import ConfigError, did_you_mean
 from pylb.registry import BACK, FRONT, PROXY, Kind, Status, keyword
 
 FULL, PARTIAL, HARMLESS, UNSAFE = Status.FULL, Status.PARTIAL, Status.HARMLESS, Status.UNSAFE
@@ -95,6 +95,7 @@ def unknown_timeout(line: Line) -> None:
         "'timeout' supports 'client', 'server', 'connect', 'check', 'queue', 'http-keep-alive', 'http-request', "
         f"'tunnel', 'tarpit', 'client-fin' and 'server-fin' (got '{got}')",
         line.spans[min(1, len(line.spans) - 1)],
+        did_you_mean(got, TIMEOUTS).removeprefix("; "),
     )
 
 

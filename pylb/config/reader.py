@@ -259,6 +259,12 @@ def _section_hint(line: Line) -> str:
     return near.lstrip("; ") if near else ""
 
 
+def in_inert_section(word: Word) -> bool:
+    """Whether a word stands only in sections that have no effect themselves."""
+    sections = [registry.find(Kind.SECTION, place) for place in word.places] if word.kind is Kind.KEYWORD else []
+    return bool(sections) and all(section is not None and section.status.inert for section in sections)
+
+
 def announce_inert(config: Configuration) -> None:
     """One notice for every word that is understood but not acted upon, one diagnostic for partial ones."""
     meanings = {
@@ -269,6 +275,8 @@ def announce_inert(config: Configuration) -> None:
     for status, (severity, meaning) in meanings.items():
         for use in config.inert(status):
             word = use.word
+            if status is Status.HARMLESS and in_inert_section(word):
+                continue  # the notice about the section says it all
             times = f" ({use.count} uses, the first here)" if use.count > 1 else ""
             note = f" ({word.note})" if word.note else ""
             emit = config.report.notice if severity is Severity.NOTICE else config.report.diag

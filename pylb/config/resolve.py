@@ -7,11 +7,10 @@ logs) report their own references; here are those that only need names.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from pylb.config import userlists
-from pylb.config.model import Configuration, ProxyConfig, RuleLine
-from pylb.errors import Span
+from pylb.config.model import Configuration, ProxyConfig
+from pylb.errors import Span, nearest
 
 Check = Callable[[Configuration, ProxyConfig], None]
 
@@ -52,7 +51,7 @@ def number_proxies(config: Configuration) -> None:
         if other is not proxy:
             config.report.alert(
                 f"{word(proxy)} {proxy.name} reuses same custom id as {word(other)} {other.name} "
-                f"(declared at {place(other.where['id'])}).",
+                f"(declared at {place(other.span)}).",
                 proxy.where["id"],
             )
     free = 1
@@ -92,25 +91,20 @@ def targets(proxy: ProxyConfig) -> Iterator[tuple[str, str, Span]]:
     default = proxy.get("default_backend")
     if isinstance(default, str):
         yield "default_backend", default, proxy.where.get("default_backend", proxy.span)
-    for rule in proxy.rules.get("use_backend", []):
-        name = _static_name(rule)
-        if name is not None:
-            yield "use_backend", name, rule.span
-
-
-def _static_name(rule: RuleLine) -> str | None:
-    """The backend that a use_backend rule names, None when it is computed for each request."""
-    name: Any = getattr(rule.build, "static", None)
-    return name if isinstance(name, str) else None
+    for rule in proxy.get("use_backend", []):
+        if rule.format is None:  # the name does not depend on the request
+            yield "use_backend", rule.name, rule.span
 
 
 def check_targets(config: Configuration, proxy: ProxyConfig) -> None:
     if not proxy.is_front:
         return
-    for wanted, name, _ in targets(proxy):
+    for wanted, name, span in targets(proxy):
         backend = config.proxy(name, back=True)
         if backend is None:
-            config.report.alert(f"Proxy '{proxy.name}': unable to find required {wanted}: '{name}'.")
+            near = nearest(name, (other.name for other in config.proxies if other.is_back))
+            hint = f"see {place(span)}" + (f"; there is a backend '{near}'" if near else "")
+            config.report.alert(f"Proxy '{proxy.name}': unable to find required {wanted}: '{name}'.", hint=hint)
         elif proxy.http and backend.get("mode", "tcp") == "tcp":
             role = "as its default backend" if wanted == "default_backend" else "in a 'use_backend' rule"
             config.report.alert(
@@ -189,7 +183,7 @@ def check_sections(config: Configuration) -> None:
     sections = config.sections
     for record in sections.get("userlist", {}).values():
         for message, span in userlists.resolve(record):
-            config.report.alert(message, span)
+            config.report.alert(message, hint=f"see {place(span)}")
     for record in sections.get("cache", {}).values():
         if record.get("total-max-size") is None:
             config.report.alert(f"Size not specified for cache '{record.name}'")

@@ -130,6 +130,12 @@ def storing(text: str, *, many: bool = False) -> Callable[[Line], None]:
 
     def store(line: Line) -> None:
         words = line.args()
+        if line.reset:
+            line.record.values.pop(line.name, None)
+            return
+        if line.negated and not arguments.arguments:
+            line.set(False)
+            return
         value = arguments.value(words)
         words.finish()
         if many:

@@ -100,7 +100,7 @@ def test_addresses_of_server_lines(text: str, host: str, port: int, relative: bo
 
 
 def test_servers_have_one_port() -> None:
-    with pytest.raises(ValueError, match="port range not permitted here in '127.0.0.1:80-90'"):
+    with pytest.raises(ValueError, match=r"port range not permitted here in '127\.0\.0\.1:80-90'"):
         parse_address("127.0.0.1:80-90", **SERVER)
 
 

@@ -14,10 +14,33 @@ HERE = Surroundings({"SET": "x", "EMPTY": ""})
 
 @pytest.mark.parametrize(
     "text",
-    ["1", "-1", "00002", "!0", "!!1", "(1)", "1 && 1", "0 || 1", "1 || 1 && 0", "(0 || 1) && !(0)", "streq(a,a)"]
-    + ["strneq(a,b)", "strstr(abc,b)", "defined(SET)", "defined(EMPTY)", "streq(a b,a b)", 'streq("a,b","a,b")']
-    + ["version_atleast(2.6)", "version_atleast(x)", "version_before(99)", "enabled(EPOLL)", "feature(EPOLL)"]
-    + ["openssl_version_atleast(1.0.1)", "openssl_version_before(99.0)", "streq(a,a) && !streq(a,b)"],
+    [
+        "1",
+        "-1",
+        "00002",
+        "!0",
+        "!!1",
+        "(1)",
+        "1 && 1",
+        "0 || 1",
+        "1 || 1 && 0",
+        "(0 || 1) && !(0)",
+        "streq(a,a)",
+        "strneq(a,b)",
+        "strstr(abc,b)",
+        "defined(SET)",
+        "defined(EMPTY)",
+        "streq(a b,a b)",
+        'streq("a,b","a,b")',
+        "version_atleast(2.6)",
+        "version_atleast(x)",
+        "version_before(99)",
+        "enabled(EPOLL)",
+        "feature(EPOLL)",
+        "openssl_version_atleast(1.0.1)",
+        "openssl_version_before(99.0)",
+        "streq(a,a) && !streq(a,b)",
+    ],
 )
 def test_true(text: str) -> None:
     assert evaluate(text, HERE) is True
@@ -25,16 +48,30 @@ def test_true(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "  ", "0", "000", "!1", "1 && 0", "0 || 0", "0 && 1 || 0", "streq(a,b)", "streq(a, a)", "defined(NOT)"]
-    + [
+    [
+        "",
+        "  ",
+        "0",
+        "000",
+        "!1",
+        "1 && 0",
+        "0 || 0",
+        "0 && 1 || 0",
+        "streq(a,b)",
+        "streq(a, a)",
+        "defined(NOT)",
         "defined()",
         "defined( SET )",
         "version_before(2.6)",
         "version_atleast(99)",
         "feature(NONSENSE)",
         "enabled(SPLICE)",
-    ]
-    + ["awslc_api_atleast(1)", "awslc_api_before(99)", "feature(QUIC)", "feature(DEVICEATLAS)", "feature(KQUEUE)"],
+        "awslc_api_atleast(1)",
+        "awslc_api_before(99)",
+        "feature(QUIC)",
+        "feature(DEVICEATLAS)",
+        "feature(KQUEUE)",
+    ],
 )
 def test_false(text: str) -> None:
     assert evaluate(text, HERE) is False
@@ -52,8 +89,8 @@ def test_false(text: str) -> None:
         ("(1", "expected ')' after conditional expression '(1'", 0),
         (
             "streq(1)",
-            "missing arguments (got 1/2), type 'string' expected in argument 1 of predicate 'streq' used in conditional "
-            "expression",
+            "missing arguments (got 1/2), type 'string' expected in argument 1 of predicate 'streq' used in "
+            "conditional expression",
             7,
         ),
         (

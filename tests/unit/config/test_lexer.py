@@ -111,7 +111,7 @@ def test_more_than_64_words_are_refused() -> None:
     found, _, error = split(" .notice " + " ".join("a" * 70), ENVIRONMENT.get)
     assert len(found) == MAX_WORDS
     assert error is not None
-    assert error.message == "too many words, truncating after word 64, position 136: <a>."
+    assert error.message == "too many words, truncating after word 64, position 133: <a>."
 
 
 def test_a_span_covers_the_word_as_written() -> None:

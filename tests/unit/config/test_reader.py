@@ -147,7 +147,8 @@ class TestDefaults:
         assert problems(config) == [
             (
                 3,
-                "ambiguous defaults section name 'x' referenced by frontend 'f' exists at least at t.cfg:1 and t.cfg:2.",
+                "ambiguous defaults section name 'x' referenced by frontend 'f' exists at least at "
+                "t.cfg:1 and t.cfg:2.",
             ),
             (4, "defaults section 'y' not found for frontend 'g'."),
         ]
@@ -219,7 +220,8 @@ class TestEnvironment:
     def test_variables_are_set_and_removed_while_reading(self) -> None:
         environment = {"KEEP": "k", "GONE": "g"}
         text = (
-            'global\n setenv A 1\n setenv A 2\n presetenv A 3\n presetenv B 4\n unsetenv GONE\n .notice "$A$B$GONE$KEEP"\n'
+            "global\n setenv A 1\n setenv A 2\n presetenv A 3\n presetenv B 4\n unsetenv GONE\n"
+            ' .notice "$A$B$GONE$KEEP"\n'
             ' resetenv KEEP\n .notice "$A$KEEP"\n'
         )
         config = parse_text(text, environment=environment)
@@ -291,9 +293,23 @@ _LINES = st.sampled_from(
         b"option",
         b"no",
         b"default",
+        b"maxconn",
+        b"stick-table type",
+        b"userlist u",
+        b"user x",
+        b"peers p",
+        b"cache c",
+        b".if 1",
+        b".endif",
+        b"bind",
+        b"server s",
+        b"balance",
+        b"tune.bufsize",
+        b"compression",
+        b"http-check expect",
+        b"stats uri",
+        b"setenv A",
     ]
-    + [b"maxconn", b"stick-table type", b"userlist u", b"user x", b"peers p", b"cache c", b".if 1", b".endif", b"bind"]
-    + [b"server s", b"balance", b"tune.bufsize", b"compression", b"http-check expect", b"stats uri", b"setenv A"]
 )
 
 

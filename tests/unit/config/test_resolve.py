@@ -57,7 +57,7 @@ def test_numbers_of_proxies_skip_the_ones_that_are_taken() -> None:
 
 def test_a_number_belongs_to_one_proxy() -> None:
     assert said("listen a\n id 5\nbackend b\n id 5\n") == [
-        "backend b reuses same custom id as proxy a (declared at t.cfg:2)."
+        "backend b reuses same custom id as proxy a (declared at t.cfg:1)."
     ]
 
 
