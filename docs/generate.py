@@ -4,7 +4,8 @@
     python docs/generate.py --check    say what is out of date, write nothing
 
 haproxy-words.tsv lists the words of HAProxy itself (`since` 2.6: Debian's version has them; 3.5: newer), so that the
-tables can also say what is not there yet. A word counts as HAProxy's when its name stands in that list.
+tables can also say what is not there yet. A word counts as HAProxy's when its name stands in that list; of the
+configuration keywords the summary counts those of global and the proxies.
 """
 
 from __future__ import annotations
@@ -31,12 +32,22 @@ def known_words() -> Known:
         return {(row["kind"], row["name"]): row["since"] for row in csv.DictReader(lines, delimiter="\t")}
 
 
+_MAIN = {"global", *registry.PROXY}
+
+
+def elsewhere(word: Word) -> bool:
+    """True for keywords of other sections than global and the proxies: `bind` of peers is not that of a frontend."""
+    return word.kind is Kind.KEYWORD and not _MAIN & set(word.places)
+
+
 def declared(kind: Kind) -> dict[str, Word]:
-    """Name -> word of one kind; of several words with one name (other places) the least complete one."""
+    """Name -> word of one kind; of several words with one name (global, proxies) the least complete one."""
     order = list(Status)
     found: dict[str, Word] = {}
     for word in registry.words(kind):
         for name in word.names:
+            if elsewhere(word):
+                continue
             if name not in found or order.index(word.status) > order.index(found[name].status):
                 found[name] = word
     return found
@@ -102,18 +113,33 @@ def compatibility(known: Known) -> str:
     ]
     for kind, title in _TITLES.items():
         ours = declared(kind)
-        lesser = sorted((name, word) for name, word in ours.items() if word.status is not Status.FULL)
+        lesser = sorted(name for name, word in ours.items() if word.status is not Status.FULL)
         absent = sorted(name for (k, name) in known if k == kind.value and not has(name, ours))
         if not lesser and not absent:
             continue
         parts.append(f"## {title.capitalize()}\n")
         if lesser:
-            rows = [f"| `{name}` | {word.status.value} | {_cell(word.note)} |" for name, word in lesser]
+            rows = [f"| `{name}` | {ours[name].status.value} | {_cell(ours[name].note)} |" for name in lesser]
             parts.append("\n".join(["| word | status | note |", "|---|---|---|", *rows]) + "\n")
+        if kind is Kind.KEYWORD:
+            rows = sorted(
+                f"| {place}: `{word.name}` | {word.status.value} | {_cell(word.note)} |"
+                for word in registry.words(kind)
+                for place in word.places
+                if elsewhere(word) and word.status is not Status.FULL
+            )
+            parts.append("\n".join(["| in other sections | status | note |", "|---|---|---|", *rows]) + "\n")
         if absent:
-            names = ", ".join(f"`{name}`" + ("" if known[kind.value, name] == "2.6" else "*") for name in absent)
-            parts.append(f"Not there yet (* newer than 2.6): {names}\n")
+            names = {_numbered(name): "" if known[kind.value, name] == "2.6" else "*" for name in absent}
+            parts.append(
+                "Not there yet (* newer than 2.6): " + ", ".join(f"`{n}`{new}" for n, new in names.items()) + "\n"
+            )
     return "\n".join(parts)
+
+
+def _numbered(name: str) -> str:
+    """Words that exist once per tracked counter are listed once."""
+    return re.sub(r"^sc[012]_", "sc[0-2]_", name)
 
 
 # -- reference --------------------------------------------------------------------------------------------------------
