@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 from collections.abc import Callable
 from typing import Any, Final
 
-from pylb.balance.algorithm import Algorithm
 from pylb.clock import clock
+from pylb.config import resolve
 from pylb.config.model import Configuration, ProxyConfig, Record
 from pylb.engine.poller import Poller
 from pylb.errors import ConfigError, Report
@@ -25,8 +26,7 @@ from pylb.log import logger
 from pylb.records.proxy import Backend, Frontend, Proxy
 from pylb.records.stream import Stream
 from pylb.rules import captures, replies, ruleset, switching
-from pylb.server import server as servers
-from pylb.server.assign import Assignment
+from pylb.server import equip
 from pylb.server.server import Server
 from pylb.stream.waits import Waits
 from pylb.stream.worker import Worker
@@ -98,9 +98,8 @@ class Program:
         for frontend in self.frontends:
             self._attempt(frontend.config, lambda front=frontend: self._bind(front))
         for backend in self.backends.values():
-            self._attempt(backend.config, lambda back=backend: self._servers(back))
-        for backend in self.backends.values():
             self._attempt(backend.config, lambda back=backend: self._backend(back))
+        equip.link(self.backends.values(), self)
         for frontend in self.frontends:
             self._attempt(frontend.config, lambda front=frontend: self._frontend(front))
 
@@ -149,14 +148,9 @@ class Program:
         frontend.switching = switching.compile(config, self)
         frontend.forwarded = forwarded.compile(config, None)
         frontend.capture_request, frontend.capture_response = captures.compile(config, self)
+        frontend.unique_id = logger.unique_id(config, self)
+        frontend.unique_id_header = logger.unique_id_header(config, self)
         frontend.log = logger.build(config, self)
-
-    def _servers(self, backend: Backend) -> None:
-        config: ProxyConfig = backend.config
-        for number, line in enumerate(config.servers):
-            server = servers.build(line, backend, number)
-            backend.servers.append(server)
-            backend.by_name[server.name] = server
 
     def _backend(self, backend: Backend) -> None:
         self._common(backend)
@@ -168,14 +162,14 @@ class Program:
         backend.timeout_queue = config.timeout("queue")
         backend.timeout_tunnel = config.timeout("tunnel")
         backend.timeout_check = config.timeout("check")
-        backend.retries = int(config.get("retries", 3))
-        backend.fullconn = int(config.get("fullconn", 0))
-        backend.redispatch = int(config.get("option redispatch", 0) or 0)
-        backend.reuse = str(config.get("http-reuse", "safe"))
         backend.keep_alive = not (config.option("http-server-close") or config.option("httpclose"))
-        build: Callable[[Any], Algorithm] = config.get("balance")
-        backend.algorithm = build(backend)
-        Assignment(backend, self.wake)
+        backend.forwarded = forwarded.compile(None, config)
+        equip.equip(backend, self)
+
+    def check(self) -> None:
+        """parse is over: resolves names, compiles everything. Afterwards `report` knows every problem."""
+        resolve.resolve(self.config)
+        self.compile()
 
     # -- run
 
@@ -189,7 +183,7 @@ class Program:
         """The worker that will carry traffic; before privileges drop, because it opens the epoll descriptor."""
         worker = Worker(
             poller if poller is not None else Poller(),
-            codec.current(),
+            codec.choose(os.environ.get("PYLB_CODEC", "fast")),
             self.limits(),
             maxconn=self.maxconn,
             buffer_size=self.buffer_size,

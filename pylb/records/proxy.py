@@ -52,7 +52,7 @@ class Frontend(Proxy):
         self.log: Any = None  # log.logger.Logger or None
         self.capture_slots: tuple[int, int] = (0, 0)  # request, response
         self.unique_id: Any = None  # closure(stream) -> bytes, or None
-        self.unique_id_header: bytes = b""
+        self.unique_id_header: Any = None  # closure(stream) that adds it to the request, or None
         self.monitor: Any = None
         self.paused = False
         self.capture_request: Any = None  # function(stream): header and cookie captures, or None

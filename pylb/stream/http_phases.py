@@ -156,7 +156,7 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
     forwarded = backend.forwarded or frontend.forwarded
     if forwarded is not None:
         forwarded(stream)
-    if frontend.unique_id is not None and frontend.unique_id_header is not None:
+    if frontend.unique_id_header is not None:
         frontend.unique_id_header(stream)
 
     # -- a server, a connection to it, and the request's head on its way

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pylb.clock import clock
 from pylb.engine.step import KILLED, TIMEOUT, Coroutine, Part, Runner
@@ -11,7 +12,7 @@ from pylb.engine.transport import Transport
 from pylb.listener import proxy_protocol
 from pylb.mux.h1 import H1Back
 from pylb.records.stream import Stream
-from pylb.server import pool, waiting
+from pylb.server import pool, retries, waiting
 from pylb.server.assign import ASSIGNED, FULL, QUEUED, reassign, release
 from pylb.server.connection import open_transport, out_of_resources
 from pylb.stream import ending
@@ -20,8 +21,6 @@ from pylb.stream.ending import mark
 
 if TYPE_CHECKING:
     from pylb.stream.worker import Worker
-
-TURN_AROUND: Final = 1.0  # seconds before the same server is tried again (manual, "retries")
 
 
 def reach(run: Runner, stream: Stream, worker: Worker, outcome: int | None) -> Part[H1Back | None]:
@@ -124,9 +123,9 @@ def connecting(run: Runner, stream: Stream, worker: Worker, transport: Transport
             worker.poller.timers.arm(run, limit)
         reason = yield
         if reason == KILLED:
-            return 125
+            return errno.ECANCELED
         if reason == TIMEOUT and clock.now >= limit and not transport.error:
-            return 110
+            return errno.ETIMEDOUT
 
 
 def failed(run: Runner, stream: Stream, worker: Worker, code: int) -> Part[int | None]:
@@ -134,42 +133,32 @@ def failed(run: Runner, stream: Stream, worker: Worker, code: int) -> Part[int |
     backend = stream.backend
     server = stream.server
     server.counters.failed_conn += 1
-    if code == 125:
+    if code == errno.ECANCELED:
         release(stream)
         mark(stream, ending.KILLED, ending.CONNECT)
         stream.keep = False
         return None
-    if stream.retries < backend.retries:
-        stream.retries += 1
-        backend.counters.retries += 1
-        server.counters.retries += 1
-        if _redispatch_now(stream):
-            stream.redispatched = True
-            backend.counters.redispatches += 1
+    plan = retries.next_step(stream, timed_out=code == errno.ETIMEDOUT)
+    if plan.again:
+        if plan.redispatch:
             release(stream)
             stream.persistent = False
-            return reassign(stream, server)
-        yield from pause(run, stream, worker, min(TURN_AROUND, backend.timeout_connect or TURN_AROUND))
-        return ASSIGNED
+            outcome: int = reassign(stream, server)
+            retries.count(stream, server)
+        else:
+            retries.count(stream, server)
+            outcome = ASSIGNED
+        if plan.pause and stream.server is server:
+            yield from pause(run, stream, worker, plan.pause)
+        return outcome
     release(stream)
     backend.counters.failed_conn += 1
     if out_of_resources(code):
         cause = ending.RESOURCES
     else:
-        cause = ending.SERVER_TIMEOUT if code == 110 else ending.SERVER
+        cause = ending.SERVER_TIMEOUT if code == errno.ETIMEDOUT else ending.SERVER
     yield from fail(run, stream, worker, 503, cause, ending.CONNECT)
     return None
-
-
-def _redispatch_now(stream: Stream) -> bool:
-    """`option redispatch N`: every Nth retry; -N: N retries before the last (default -1: on the last one)."""
-    backend = stream.backend
-    every = backend.redispatch
-    if not every or (len(backend.servers) < 2 and not stream.persistent):
-        return False
-    if every > 0:
-        return bool(stream.retries % every == 0)
-    return bool((backend.retries - stream.retries) % -every == 0)
 
 
 def pause(run: Runner, stream: Stream, worker: Worker, seconds: float) -> Coroutine:
