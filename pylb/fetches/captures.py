@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pylb.fetches.head import early, path_and_query
+from pylb.fetches.head import early
+from pylb.http import uri
 from pylb.registry import fetch
 from pylb.sample.scopes import Scope
 from pylb.sample.values import MISS, Fetch
@@ -64,7 +65,7 @@ def capture_req_uri() -> Fetch:
         request = ctx.request or early(ctx)
         if not request:
             return request
-        return path_and_query(_received(request)[1] if request.line else request.target) or MISS
+        return uri.pathq(_received(request)[1] if request.line else request.target) or MISS
 
     return read
 

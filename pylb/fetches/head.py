@@ -1,4 +1,4 @@
-"""How fetches reach the heads of a stream, and the parts of a request target.
+"""How fetches reach the heads of a stream.
 
 The ordinary way is one attribute: `ctx.request or early(ctx)`. `early` is for a context whose head is not there: WAIT
 while it may come, MISS when it cannot, or a head parsed from raw bytes where a TCP proxy looks at HTTP (manual 7.3.6).
@@ -44,33 +44,3 @@ def _sniffed(stream: Any) -> Any:
 def awaited(ctx: Any) -> Any:
     """The response head of a context that has none."""
     return MISS if ctx.final or ctx.stream is None else WAIT
-
-
-def path_and_query(target: bytes) -> bytes | None:
-    """Target from its first path slash on; None for `*` and authority forms, b"" for an absolute URI without a path."""
-    if target.startswith(b"/"):
-        return target
-    scheme = target.find(b"://")
-    if scheme <= 0:
-        return None
-    slash = target.find(b"/", scheme + 3)
-    query = target.find(b"?", scheme + 3)
-    if slash < 0 or 0 <= query < slash:
-        return b"" if query < 0 else target[query:]
-    return target[slash:]
-
-
-def path_of(target: bytes) -> bytes | None:
-    """Path of a target, without its query string."""
-    if not target.startswith(b"/"):
-        found = path_and_query(target)
-        if not found:
-            return None
-        target = found
-    return target.partition(b"?")[0] if b"?" in target else target
-
-
-def query_of(target: bytes) -> bytes | None:
-    """Query string, without the question mark; None when there is no question mark."""
-    mark = target.find(b"?")
-    return target[mark + 1 :] if mark >= 0 else None

@@ -6,44 +6,15 @@ of old cookies and are skipped; a name without `=` is no cookie. Values keep the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from pylb.fetches.head import early, octets
 from pylb.fetches.http_headers import Head, leading_integer, of_request, of_response
+from pylb.http.cookies import pairs, set_cookie
 from pylb.registry import fetch
 from pylb.sample.scopes import Scope
 from pylb.sample.values import MISS, Absent, Fetch, Occurrences
-
-
-def pairs(value: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Names and values of one Cookie field."""
-    if b'"' in value:
-        parts = _quoted_parts(value)
-    elif b"," in value:
-        parts = value.replace(b",", b";").split(b";")
-    else:
-        parts = value.split(b";")
-    for part in parts:
-        name, equal, content = part.partition(b"=")
-        name = name.strip(b" \t")
-        if equal and name and not name.startswith(b"$"):
-            yield name, content.strip(b" \t")
-
-
-def _quoted_parts(value: bytes) -> list[bytes]:
-    """Splits at separators outside double quotes."""
-    parts = []
-    start = 0
-    quoted = False
-    for at, byte in enumerate(value):
-        if byte == 0x22:
-            quoted = not quoted
-        elif byte in b";," and not quoted:
-            parts.append(value[start:at])
-            start = at + 1
-    parts.append(value[start:])
-    return parts
 
 
 def request_cookies(request: Any, name: bytes) -> list[bytes]:
@@ -51,7 +22,7 @@ def request_cookies(request: Any, name: bytes) -> list[bytes]:
     found: list[bytes] = []
     for f in request.fields:
         if f[0] == b"cookie" and name in f[1]:
-            found += [value for key, value in pairs(f[1]) if not name or key == name]
+            found += [value for key, value, _, _ in pairs(f[1]) if not name or key == name]
     return found
 
 
@@ -60,11 +31,9 @@ def response_cookies(response: Any, name: bytes) -> list[bytes]:
     found: list[bytes] = []
     for f in response.fields:
         if f[0] in (b"set-cookie", b"set-cookie2") and name in f[1]:
-            for key, value in pairs(f[1]):
-                if not name or key == name:
-                    found.append(value)
-                if f[0] == b"set-cookie":
-                    break
+            pair = set_cookie(f[1])
+            if pair is not None and (not name or pair[0] == name):
+                found.append(pair[1])
     return found
 
 
@@ -139,8 +108,7 @@ def _names(head: Head, response: bool) -> Callable[..., Fetch]:
             names: list[bytes] = []
             for f in message.fields:
                 if f[0] == wanted:
-                    found = [key for key, _ in pairs(f[1])]
-                    names += found[:1] if response else found
+                    names += [key for key, _, _, _ in pairs(f[1])][: 1 if response else None]
             return between.join(names)
 
         return read

@@ -9,8 +9,9 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from pylb.fetches.head import awaited, early, octets, path_and_query, path_of, query_of
-from pylb.fetches.layer4 import source
+from pylb.fetches.head import awaited, early, octets
+from pylb.http import uri
+from pylb.records.addresses import source
 from pylb.registry import fetch
 from pylb.sample.hashes import avalanche, sdbm
 from pylb.sample.scopes import Scope
@@ -39,7 +40,7 @@ def path() -> Fetch:
         target = request.target
         if target.startswith(b"/"):
             return target.partition(b"?")[0] if b"?" in target else target
-        return path_of(target) or MISS
+        return uri.path(target) or MISS
 
     return read
 
@@ -50,7 +51,7 @@ def pathq() -> Fetch:
 
     def read(ctx: Any) -> Any:
         request = ctx.request or early(ctx)
-        return (path_and_query(request.target) or MISS) if request else request
+        return (uri.pathq(request.target) or MISS) if request else request
 
     return read
 
@@ -81,7 +82,7 @@ def query(options: Any = None) -> Fetch:
         request = ctx.request or early(ctx)
         if not request:
             return request
-        found = query_of(request.target)
+        found = uri.query(request.target)
         return b"" if found is None else prefix + found
 
     return read
@@ -90,8 +91,9 @@ def query(options: Any = None) -> Fetch:
 def _base(request: Any, whole: bool) -> bytes:
     """Host and path, the host as the client wrote it, case included."""
     target = request.target
-    tail = (path_and_query(target) if whole else path_of(target)) or b""
-    return (request.host or b"") + (tail if tail.startswith(b"/") else b"")
+    tail = (uri.pathq(target) if whole else uri.path(target)) or b""
+    host: bytes = request.host or b""
+    return host + tail
 
 
 @fetch("base", out="str", scope=Scope.REQUEST_DATA)
@@ -145,7 +147,7 @@ def _with_source(whole: bool) -> Fetch:
             return key
         address = source(ctx.session)
         number = int(key).to_bytes(4, "big")
-        return number if isinstance(address, Absent) else number + address
+        return number if address is None else number + address
 
     return read
 

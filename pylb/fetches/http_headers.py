@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from pylb.fetches.head import awaited, early, octets
+from pylb.http.lists import items
 from pylb.http.message import Field
 from pylb.registry import fetch
 from pylb.sample.scopes import Scope
@@ -21,27 +22,6 @@ from pylb.sample.values import MISS, Absent, Fetch, Occurrences
 MAX_FROM_END: Final = 10
 
 Head = Callable[[Any], Any]  # closure(ctx) -> Request | Response | MISS | WAIT
-
-# An item: anything but commas and quotes, or quoted strings with escapes; possessive, so it is linear in its input.
-_ITEM = re.compile(rb'(?:[^,"]++|"(?:[^"\\]|\\.)*+(?:"|\Z))*+', re.DOTALL)
-
-
-def items(value: bytes) -> list[bytes]:
-    """The items of a comma-separated field value, without surrounding blanks; an empty value has one empty item."""
-    if b"," not in value:
-        return [value]
-    if b'"' not in value:
-        return [item.strip(b" \t") for item in value.split(b",")]
-    found = []
-    at = 0
-    size = len(value)
-    while True:
-        match = _ITEM.match(value, at)
-        end = match.end() if match else at
-        found.append(value[at:end].strip(b" \t"))
-        if end >= size:
-            return found
-        at = end + 1
 
 
 def of_request(ctx: Any) -> Any:

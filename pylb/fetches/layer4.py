@@ -12,67 +12,12 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
+from pylb.records.addresses import destination, local_address, pack, source, unpack
 from pylb.registry import Status, fetch
 from pylb.sample.scopes import Scope
 from pylb.sample.values import MISS, Absent, Fetch
 
 _MAPPED = b"\0" * 10 + b"\xff\xff"
-
-
-def pack(address: Any) -> bytes | None:
-    """Packed form of a socket address tuple; None for unix sockets. An IPv6 zone is cut off."""
-    if not isinstance(address, tuple):
-        return None
-    host: str = address[0]
-    if ":" in host:
-        return socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
-    return socket.inet_aton(host)
-
-
-def unpack(packed: bytes, port: int) -> tuple[Any, ...]:
-    """Socket address tuple of a packed address."""
-    if len(packed) == 4:
-        return (socket.inet_ntoa(packed), port)
-    return (socket.inet_ntop(socket.AF_INET6, packed), port, 0, 0)
-
-
-def local_address(session: Any) -> Any:
-    """Address at which the client arrived (tuple, or str for unix sockets), asked of the kernel once."""
-    local = session.local
-    if local is None:
-        header = session.proxy_header
-        local = getattr(header, "dst", None) if header is not None else None
-        if local is None:
-            connection = session.connection
-            local = connection.getsockname() if connection is not None else ""
-        session.local = local
-    return local
-
-
-def source(session: Any) -> bytes | Absent:
-    """Packed source address as rules see it."""
-    packed: bytes | None = session.src
-    if packed is None:
-        address = session.address
-        packed = pack(address)
-        if packed is None:
-            return MISS
-        session.src = packed
-        session.src_port = address[1]
-    return packed
-
-
-def destination(session: Any) -> bytes | Absent:
-    """Packed destination address as rules see it."""
-    packed: bytes | None = session.dst
-    if packed is None:
-        address = local_address(session)
-        packed = pack(address)
-        if packed is None:
-            return MISS
-        session.dst = packed
-        session.dst_port = address[1]
-    return packed
 
 
 @fetch("src", out="addr", scope=Scope.CLIENT)
@@ -82,7 +27,7 @@ def src() -> Fetch:
 
     def read(ctx: Any) -> Any:
         session = ctx.session
-        return session.src or source(session)
+        return session.src or source(session) or MISS
 
     return read
 
@@ -93,7 +38,7 @@ def src_port() -> Fetch:
 
     def read(ctx: Any) -> Any:
         session = ctx.session
-        if session.src is None and source(session) is MISS:
+        if session.src is None and source(session) is None:
             return MISS
         port: int = session.src_port
         return port
@@ -107,7 +52,7 @@ def dst() -> Fetch:
 
     def read(ctx: Any) -> Any:
         session = ctx.session
-        return session.dst or destination(session)
+        return session.dst or destination(session) or MISS
 
     return read
 
@@ -118,7 +63,7 @@ def dst_port() -> Fetch:
 
     def read(ctx: Any) -> Any:
         session = ctx.session
-        if session.dst is None and destination(session) is MISS:
+        if session.dst is None and destination(session) is None:
             return MISS
         port: int = session.dst_port
         return port
@@ -147,7 +92,7 @@ def src_is_local() -> Fetch:
 
     def read(ctx: Any) -> Any:
         packed = source(ctx.session)
-        return packed if isinstance(packed, Absent) else is_local(packed)
+        return MISS if packed is None else is_local(packed)
 
     return read
 
@@ -158,7 +103,7 @@ def dst_is_local() -> Fetch:
 
     def read(ctx: Any) -> Any:
         packed = destination(ctx.session)
-        return packed if isinstance(packed, Absent) else is_local(packed)
+        return MISS if packed is None else is_local(packed)
 
     return read
 

@@ -127,6 +127,7 @@ for _names, _source, _scope, _what in (
             *(("req_len",) if _prefix == "req." else ()),
             out="int",
             scope=_scope,
+            changes=True,
             doc=f"Raw bytes {_what} in the buffer.",
         )(_length(_source))
     fetch(
@@ -134,6 +135,7 @@ for _names, _source, _scope, _what in (
         out="bin",
         scope=_scope,
         args=("int", "int"),
+        changes=True,
         doc=f"<length> raw bytes {_what} from <offset> on; a length of 0 takes all there are.",
     )(_payload(_source))
     fetch(

@@ -69,7 +69,7 @@ class Stream:
         "timeout_server",  # seconds set by `set-timeout server` for this stream, or None
         "timeout_tunnel",  # likewise for tunnels
         "retry_disabled",  # True: `disable-l7-retry`, a request that failed is not sent again
-        "addresses_before",  # (src, src_port, dst, dst_port) of the session before this stream's set-src/set-dst, or None
+        "addresses_before",  # the session's src, src_port, dst, dst_port before this stream's set-src or set-dst, or None
     )
 
     def __init__(self, session: Session, now: float, wall: float) -> None:

@@ -17,7 +17,7 @@ from pylb import registry
 from pylb.config.model import RuleLine
 from pylb.config.words import Line, Words, to_bytes
 from pylb.errors import ConfigError
-from pylb.fetches.head import path_and_query
+from pylb.http import uri
 from pylb.http.message import Field
 from pylb.http.message import field as make_field
 from pylb.registry import Kind, action, keyword
@@ -91,9 +91,7 @@ def _code(words: Words, parsed: Redirect) -> None:
 
 def _tail(target: bytes, flags: set[str]) -> bytes:
     """Path and query of the request as the flags want them."""
-    tail = path_and_query(target) or b"/"
-    if not tail.startswith(b"/"):
-        tail = b"/" + tail
+    tail = uri.pathq(target) or b"/" + (b"" if uri.query(target) is None else b"?" + (uri.query(target) or b""))
     if "drop-query" in flags:
         tail = tail.partition(b"?")[0]
     if "append-slash" in flags and not tail.endswith(b"/"):

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pylb.errors import ConfigError
 from pylb.http.message import Field, Response, field
-from pylb.rules.pages import BODIES, PAGE_REASONS, reason_of
+from pylb.http.status import reason as reason_of
+from pylb.rules.pages import BODIES, PAGE_REASONS
 
 if TYPE_CHECKING:
     from pylb.config.model import ProxyConfig

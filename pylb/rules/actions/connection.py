@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from pylb.config.words import Words
-from pylb.fetches.layer4 import destination, local_address, source, unpack
+from pylb.records.addresses import destination, local_address, source, unpack
 from pylb.registry import action
 from pylb.rules.actions.parts import TCP_EARLY
 from pylb.sample import expression
@@ -101,7 +101,7 @@ def _source_address(session: Any, value: bytes) -> None:
 
 
 def _source_port(session: Any, value: int) -> None:
-    if isinstance(source(session), Absent):
+    if source(session) is None:
         session.src = _ANY
     session.src_port = value & 0xFFFF
 
@@ -112,7 +112,7 @@ def _destination_address(session: Any, value: bytes) -> None:
 
 
 def _destination_port(session: Any, value: int) -> None:
-    if isinstance(destination(session), Absent):
+    if destination(session) is None:
         session.dst = _ANY
     session.dst_port = value & 0xFFFF
 

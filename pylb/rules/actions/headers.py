@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pylb.config.words import Words, to_bytes
-from pylb.fetches.http_headers import items
+from pylb.http.lists import items
 from pylb.http.message import HOST, Field, field
 from pylb.registry import Status, action
 from pylb.rules.actions.parts import HTTP, REQUEST, expand, host_changed, message_of, take_format, take_regex
@@ -232,7 +232,7 @@ def set_status(words: Words, site: Site) -> Build:
         text = take_format(words, site, usage)
 
     def build(program: Any) -> Callable[[Any], None]:
-        from pylb.rules.pages import reason_of
+        from pylb.http.status import reason as reason_of
 
         usual = reason_of(status)
         render = None if text is None else text.compile(program)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pylb.config.words import Words
-from pylb.fetches.head import path_and_query
+from pylb.http import uri
 from pylb.http.message import Request
 from pylb.registry import action
 from pylb.rules.actions.parts import REQUEST, Render, expand, safe_target, take_format, take_regex, target_changed
@@ -37,32 +37,19 @@ def _one_format(words: Words, site: Site, change: Callable[[Request, bytes], Non
     return build
 
 
-def split(target: bytes) -> tuple[bytes, bytes, bytes | None]:
-    """What stands before the path (scheme and authority), the path, and the query string or None."""
-    tail = path_and_query(target)
-    if tail is None:
-        return target, b"", None
-    head = target[: len(target) - len(tail)]
-    path, mark, query = tail.partition(b"?")
-    return head, path, query if mark else None
+def _has_path(target: bytes) -> bool:
+    """`*` and the authority of CONNECT have no path to replace."""
+    return target.startswith(b"/") or uri.scheme(target) is not None
 
 
 def _set_path(request: Request, path: bytes) -> None:
-    target = request.target
-    if target.startswith(b"/"):
-        mark = target.find(b"?")
-        request.target = safe_target(path) if mark < 0 else safe_target(path) + target[mark:]
-        return
-    if path_and_query(target) is None:
-        return  # `*` and CONNECT have no path to replace
-    head, _, query = split(target)
-    request.target = head + safe_target(path) + (b"" if query is None else b"?" + query)
+    if _has_path(request.target):
+        request.target = uri.with_path(request.target, safe_target(path))
 
 
 def _set_pathq(request: Request, tail: bytes) -> None:
-    target = request.target
-    if path_and_query(target) is not None:
-        request.target = split(target)[0] + safe_target(tail)
+    if _has_path(request.target):
+        request.target = uri.with_pathq(request.target, safe_target(tail))
 
 
 def _set_query(request: Request, query: bytes) -> None:
@@ -71,8 +58,8 @@ def _set_query(request: Request, query: bytes) -> None:
         request.target = before + b"?" + safe_target(query)
 
 
-def _set_uri(request: Request, uri: bytes) -> None:
-    request.target = safe_target(uri)
+def _set_uri(request: Request, target: bytes) -> None:
+    request.target = safe_target(target)
     target_changed(request)
 
 
@@ -136,21 +123,16 @@ def _replacement(
     return build
 
 
-def _path(target: bytes) -> bytes | None:
-    tail = path_and_query(target)
-    return None if tail is None else tail.partition(b"?")[0]
-
-
 @action("replace-path", places=REQUEST, usage="<regex> <format>")
 def replace_path(words: Words, site: Site) -> Build:
     r"""Puts the format in place of the whole path when it matches; `\1` to `\9` stand for the groups. Manual 4.2."""
-    return _replacement(words, site, _path, _set_path)
+    return _replacement(words, site, uri.path, _set_path)
 
 
 @action("replace-pathq", places=REQUEST, usage="<regex> <format>")
 def replace_pathq(words: Words, site: Site) -> Build:
     """As replace-path, with the query string as part of the text. Manual 4.2."""
-    return _replacement(words, site, path_and_query, _set_pathq)
+    return _replacement(words, site, uri.pathq, _set_pathq)
 
 
 @action("replace-uri", places=REQUEST, usage="<regex> <format>")
