@@ -19,11 +19,12 @@ class Algorithm:
     """Chooses servers of one backend. Lives as long as the compiled program.
 
     `took` and `dropped` are None, or are called after a server's `served` has changed.
-    `any_server` says that its choice depends only on who is free: while streams wait in the backend's queue every
-    server must be full, and newcomers wait behind them without being offered one.
+    `any_server` says that no server is meant for a certain key, so a retry may as well go to another one.
+    `waits_in_line`: while streams wait in the backend's queue, newcomers wait behind them and are not offered a server.
     """
 
     any_server = True
+    waits_in_line = True
     scaled = True  # works with effective weights (slow start); static ones use the user's
     took: Any = None
     dropped: Any = None

@@ -24,6 +24,7 @@ class Mapped(StaticMap):
     """`hash-type map-based`: the hash modulo the length of the map."""
 
     any_server = False
+    waits_in_line = False
 
     def __init__(self, backend: Any, key: Key) -> None:
         self.key = key
@@ -45,6 +46,7 @@ class Consistent(Algorithm):
     """`hash-type consistent`: the nearest point of a ring, bounded by `hash-balance-factor`."""
 
     any_server = False
+    waits_in_line = False
 
     def __init__(self, backend: Any, key: Key) -> None:
         super().__init__(backend)

@@ -92,6 +92,8 @@ class Loads:
 
 
 class LeastConn(Algorithm):
+    waits_in_line = False  # with `maxqueue` a server may take newcomers into its own queue
+
     def __init__(self, backend: Any) -> None:
         super().__init__(backend)
         self.main = Loads()

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 class Randomized(Algorithm):
     """Two draws keep the load far more even than one, and do not rush to a server that just came up."""
 
+    waits_in_line = False
+
     def __init__(self, backend: Any, draws: int) -> None:
         super().__init__(backend)
         self.draws = draws

@@ -53,6 +53,7 @@ class Assignment:
         for server in backend.servers:
             if server.queue is None:
                 server.queue = Queue(server)
+            server.queue.changed = self.algorithm.took if self.algorithm is not None else None
         backend.assignment = self
 
     # -- asking for a server ------------------------------------------------------------------------------------
@@ -73,7 +74,7 @@ class Assignment:
         """The algorithm's choice, without rules and persistence: redispatches, and streams whose server went down."""
         algorithm = self.algorithm
         queue = self.queue
-        if queue.length and algorithm.any_server and algorithm.total:
+        if queue.length and algorithm.waits_in_line and algorithm.total:
             return self._wait(stream, queue, None)
         server = algorithm.choose(stream, avoid)
         if server is None:

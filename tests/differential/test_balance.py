@@ -1,167 +1,18 @@
-"""The chosen server, beside the real HAProxy: the same keys, the same sequences, servers going down and up.
-
-HAProxy runs with servers that all lead to one listener of its own and adds the chosen server's name to each answer.
-Our algorithm objects are driven in-process with the same requests and the same changes of states and weights.
-"""
+"""The chosen server, beside the real HAProxy: the same keys, the same sequences, servers going down and up."""
 
 from __future__ import annotations
 
 import random
-import socket
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from pylb import standard
-from pylb.config.reader import parse_text
-from pylb.http.message import Request, field
-from pylb.records.proxy import Backend
 from pylb.sample import hashes
-from pylb.server import state
-from pylb.server.assign import ASSIGNED, release
-from pylb.server.equip import equip
-from tests.harness import RawClient, requires
-from tests.harness.programs import Program, running
+from tests.differential.balancing import compare, compare_holding, pair, servers
+from tests.harness import requires
 
-standard.load()
 pytestmark = requires("haproxy")
-
-CONFIG = """
-global
-    nbthread 1
-    stats socket $(dir)/admin.sock level admin
-defaults
-    mode http
-    timeout connect 2s
-    timeout client 20s
-    timeout server 20s
-frontend fe
-    bind 127.0.0.1:$(fe)
-    default_backend be
-listen origin
-    bind 127.0.0.1:$(origin)
-    http-request return status 200
-backend be
-    http-response set-header x-server %[srv_name]
-"""
-
-
-class Stream:
-    """Just what algorithms and assignment read of a stream."""
-
-    def __init__(self, backend: Backend, target: bytes, headers: list[tuple[bytes, bytes]], source: bytes) -> None:
-        self.request = Request(b"GET", target, 11, [field(name, value) for name, value in headers])
-        self.response = None
-        self.session = self
-        self.src = source
-        self.src_port = 0
-        self.address = (socket.inet_ntop(socket.AF_INET, source), 0)
-        self.backend = backend
-        self.server: Any = None
-        self.slot: Any = None
-        self.waiting: Any = None
-        self.priority: Any = None
-        self.queue_server = self.queue_backend = 0
-        self.persistent = False
-        self.final = True
-        self.data = b""
-
-
-class Ours:
-    def __init__(self, text: str) -> None:
-        config = parse_text("backend be\n mode http\n" + text)
-        assert not config.report.fatal, [item.headline() for item in config.report.items]
-        record = config.proxies[-1]
-        self.backend = Backend("be", 3, record)
-        self.backend.http = True
-        equip(self.backend, Programless(config.report))
-        self.streams: list[Stream] = []
-
-    def ask(
-        self, target: bytes = b"/", headers: Iterable[tuple[bytes, bytes]] = (), source: str = "127.0.0.1"
-    ) -> bytes:
-        stream = Stream(self.backend, target, list(headers), socket.inet_aton(source))
-        assert self.backend.assignment.assign(stream) == ASSIGNED
-        self.streams.append(stream)
-        name: bytes = stream.server.label
-        release(stream)
-        return name
-
-    def command(self, what: str, server: str, value: str) -> None:
-        record = self.backend.by_name[server]
-        if what == "state":
-            state.set_state(record, value)
-        else:
-            state.set_weight(record, int(value))
-
-
-class Programless:
-    """The parts of a program that a backend without traffic needs."""
-
-    def __init__(self, report: Any) -> None:
-        self.report = report
-
-    def wake(self, stream: Any) -> None:
-        raise AssertionError("nobody waits in these tests")
-
-
-class Theirs:
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self.client = RawClient(program.port("fe"))
-
-    def ask(
-        self, target: bytes = b"/", headers: Iterable[tuple[bytes, bytes]] = (), source: str = "127.0.0.1"
-    ) -> bytes:
-        lines = b"".join(b"%b: %b\r\n" % pair for pair in headers)
-        request = b"GET %b HTTP/1.1\r\n%b\r\n" % (target, lines)
-        if source != "127.0.0.1":
-            with RawClient(self.program.port("fe"), source=source) as client:
-                reply = client.send(request).read_reply()
-        else:
-            reply = self.client.send(request).read_reply()
-        name = reply.get("x-server")
-        assert name is not None, reply.raw
-        return name
-
-    def command(self, what: str, server: str, value: str) -> None:
-        with socket.socket(socket.AF_UNIX) as admin:
-            admin.connect(str(self.program.directory / "admin.sock"))
-            admin.sendall(f"set server be/{server} {what} {value}\n".encode())
-            answer = admin.recv(4096)
-        assert answer.strip() == b"", answer
-
-
-@contextmanager
-def pair(text: str) -> Iterator[tuple[Ours, Theirs]]:
-    with running("haproxy", CONFIG + text) as program:
-        theirs = Theirs(program)
-        try:
-            yield Ours(text.replace("$(origin)", "1")), theirs
-        finally:
-            theirs.client.close()
-
-
-def servers(*words: str) -> str:
-    return "".join(f"    server s{n} 127.0.0.1:$(origin) {w}\n" for n, w in enumerate(words, 1))
-
-
-def compare(text: str, asks: Iterable[dict[str, Any] | tuple[str, str, str]]) -> list[bytes]:
-    """Runs the script on both: dicts are requests, tuples are commands. Returns the common choices."""
-    mine, real = [], []
-    asks = list(asks)
-    with pair(text) as (ours, theirs):
-        for step in asks:
-            if isinstance(step, tuple):
-                ours.command(*step)
-                theirs.command(*step)
-                continue
-            mine.append(ours.ask(**step))
-            real.append(theirs.ask(**step))
-    assert mine == real
-    return real
 
 
 def changes(
@@ -317,3 +168,44 @@ def test_header_values_are_cut_alike() -> None:
     steps: list[Any] = [{"headers": [(b"x-key", value)]} for value in values]
     steps += [{"headers": [(b"x-key", b"one"), (b"x-key", b"two")]}, {"headers": [(b"X-KEY", b"one")]}]
     compare("    balance hdr(X-Key)\n" + servers(*("",) * 11), steps)
+
+
+def crowd(seed: int, count: int, most: int, names: int = 0) -> Iterator[tuple[Any, ...]]:
+    """Streams that come and go at random, `most` at a time; with `names`, servers that go down and come back."""
+    dice = random.Random(seed)
+    here: list[int] = []
+    for number in range(count):
+        if here and (len(here) >= most or dice.random() < 0.4):
+            yield ("close", here.pop(dice.randrange(len(here))))
+        if names and dice.random() < 0.15:
+            yield ("state", f"s{dice.randint(2, names)}", dice.choice(("drain", "ready", "ready")))
+        here.append(number)
+        yield ("open", number)
+    for number in here:
+        yield ("close", number)
+
+
+@pytest.mark.parametrize("words", [("",) * 3, ("weight 1", "weight 3", "weight 5"), ("weight 100", "weight 150")])
+@pytest.mark.parametrize("names", [0, 2])
+def test_leastconn_counts_load_alike(words: tuple[str, ...], names: int) -> None:
+    compare_holding("    balance leastconn\n", words, crowd(1, 60, 25, names))
+
+
+@pytest.mark.parametrize("name", ["roundrobin", "static-rr", "leastconn", "first"])
+def test_full_servers_are_passed_over_and_queues_move_alike(name: str) -> None:
+    words = ("maxconn 2", "maxconn 3 weight 3", "maxconn 1 weight 2")
+    compare_holding(f"    balance {name}\n", words, crowd(2, 50, 12))
+
+
+def test_hashed_streams_wait_for_their_own_server() -> None:
+    compare_holding("    balance source\n", ("maxconn 2", "maxconn 2"), crowd(3, 15, 6))
+
+
+def test_limits_grow_with_the_load_of_the_backend() -> None:
+    words = ("minconn 1 maxconn 5", "minconn 2 maxconn 4")
+    compare_holding("    fullconn 8\n    balance roundrobin\n", words, crowd(4, 40, 10))
+
+
+def test_leastconn_may_fill_queues_of_servers() -> None:
+    words = ("maxconn 1 maxqueue 2", "maxconn 1 maxqueue 1")
+    compare_holding("    balance leastconn\n", words, crowd(5, 30, 8))
