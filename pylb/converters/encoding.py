@@ -129,7 +129,14 @@ def _chunks(value: bytes, size: int, truncate: bool) -> list[bytes]:
     return [value[at : at + size] for at in range(0, end, size)]
 
 
-@converter("be2dec", takes="bin", out="str", args=("str", "int", "int?"), usage="(<separator>,<chunk_size>[,<truncate>])", pure=True)
+@converter(
+    "be2dec",
+    takes="bin",
+    out="str",
+    args=("str", "int", "int?"),
+    usage="(<separator>,<chunk_size>[,<truncate>])",
+    pure=True,
+)
 def be2dec(separator: bytes, size: int, truncate: int = 0) -> Step:
     """Decimal numbers of big-endian groups of <chunk_size> bytes (1 to 8) with <separator> between them.
 
@@ -141,7 +148,14 @@ def be2dec(separator: bytes, size: int, truncate: int = 0) -> Step:
     )
 
 
-@converter("le2dec", takes="bin", out="str", args=("str", "int", "int?"), usage="(<separator>,<chunk_size>[,<truncate>])", pure=True)
+@converter(
+    "le2dec",
+    takes="bin",
+    out="str",
+    args=("str", "int", "int?"),
+    usage="(<separator>,<chunk_size>[,<truncate>])",
+    pure=True,
+)
 def le2dec(separator: bytes, size: int, truncate: int = 0) -> Step:
     """As be2dec, the groups being little-endian."""
     _check_chunk(size)
@@ -155,7 +169,14 @@ def _check_chunk(size: int) -> None:
         raise ValueError(f"chunk_size out of [1..8] range ({size})")
 
 
-@converter("be2hex", takes="bin", out="str", args=("str?", "int?", "int?"), usage="([<separator>],[<chunk_size>],[<truncate>])", pure=True)
+@converter(
+    "be2hex",
+    takes="bin",
+    out="str",
+    args=("str?", "int?", "int?"),
+    usage="([<separator>],[<chunk_size>],[<truncate>])",
+    pure=True,
+)
 def be2hex(separator: bytes = b"", size: int = 0, truncate: int = 0) -> Step:
     """Hexadecimal digits of the bytes with <separator> between groups of <chunk_size> bytes.
 

@@ -30,8 +30,8 @@ def json_escape(code: bytes = b"ascii") -> Step:
     """Escapes a string for a JSON document.
 
     The input is read as ascii (every byte a character), utf8 (fails on an error), utf8s (errors are dropped), utf8p
-    (overlong forms are accepted, other errors fail) or utf8ps (overlong forms accepted, other errors dropped). Characters
-    beyond U+FFFF count as errors.
+    (overlong forms are accepted, other errors fail) or utf8ps (overlong forms accepted, other errors dropped).
+    Characters beyond U+FFFF count as errors.
     """
     name = code.decode("latin-1")
     if name and name not in _INPUTS:
@@ -55,9 +55,15 @@ def json_escape(code: bytes = b"ascii") -> Step:
     return escape
 
 
-# First byte -> (how many bytes, bits of the first one, least number that needs so many bytes).
-_LEADS: Final = ((0x80, 0x00, 1, 0x7F, 0), (0xE0, 0xC0, 2, 0x1F, 0x80), (0xF0, 0xE0, 3, 0x0F, 0x800),
-                 (0xF8, 0xF0, 4, 0x07, 0x10000), (0xFC, 0xF8, 5, 0x03, 0x200000), (0xFE, 0xFC, 6, 0x01, 0x4000000))  # fmt: skip
+# First byte: mask and pattern, how many bytes follow with it, bits of the first one, least number that needs so many.
+_LEADS: Final = (
+    (0x80, 0x00, 1, 0x7F, 0),
+    (0xE0, 0xC0, 2, 0x1F, 0x80),
+    (0xF0, 0xE0, 3, 0x0F, 0x800),
+    (0xF8, 0xF0, 4, 0x07, 0x10000),
+    (0xFC, 0xF8, 5, 0x03, 0x200000),
+    (0xFE, 0xFC, 6, 0x01, 0x4000000),
+)
 
 
 def _decode(value: bytes, at: int, permissive: bool) -> tuple[int, int]:
@@ -70,7 +76,12 @@ def _decode(value: bytes, at: int, permissive: bool) -> tuple[int, int]:
             if at + more >= len(value) or value[at + more] & 0xC0 != 0x80:
                 return -1, more
             number = number << 6 | value[at + more] & 0x3F
-        if (number < least and not permissive) or number > 0xFFFF or 0xD800 <= number <= 0xDFFF or number in (0xFFFE, 0xFFFF):
+        if (
+            (number < least and not permissive)
+            or number > 0xFFFF
+            or 0xD800 <= number <= 0xDFFF
+            or number in (0xFFFE, 0xFFFF)
+        ):
             return -1, size
         return number, size
     return -1, 1

@@ -15,8 +15,8 @@ Step = Callable[[bytes, Any], Any]
 
 @converter("ipmask", takes="addr", out="addr", args=("mask4", "mask6?"), usage="(<mask4>[,<mask6>])", pure=True)
 def ipmask(mask4: bytes, mask6: bytes | None = None) -> Step:
-    """The address with a mask applied; masks are dotted or counts of bits. An IPv6 address needs <mask6>, unless it holds
-    an IPv4 one, which is masked as such."""
+    """The address with a mask applied; masks are dotted or counts of bits. An IPv6 address needs <mask6>, unless it
+    holds an IPv4 one, which is masked as such."""
     low = int.from_bytes(mask4, "big")
     high = None if mask6 is None else int.from_bytes(mask6, "big")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pylb.sample import casts, variables
-from pylb.sample.values import Absent
+from pylb.sample.values import MISS, Absent
 
 Read = Callable[[Any], Any]  # closure(ctx) -> value | MISS
 
@@ -26,7 +26,7 @@ def variable_as(name: bytes | str, target: str) -> Read:
             return typed
         cast = convert[typed.type].get(target)
         if cast is None:
-            return variables.MISS
+            return MISS
         return typed.value if cast is identity else cast.convert(typed.value)
 
     return read_as

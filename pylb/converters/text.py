@@ -59,7 +59,9 @@ def _fixed_bytes(start: int, count: int | None) -> Step:
     return lambda value, ctx: value[start:stop]
 
 
-@converter("field", takes="str", out="str", args=("int", "str", "int?"), usage="(<index>,<delimiters>[,<count>])", pure=True)
+@converter(
+    "field", takes="str", out="str", args=("int", "str", "int?"), usage="(<index>,<delimiters>[,<count>])", pure=True
+)
 def field(index: int, delimiters: bytes, count: int = 1) -> Step:
     """The field at <index> among those that any byte of <delimiters> separates, 1 being the first and -1 the last.
 
@@ -99,7 +101,9 @@ def _span(value: bytes, starts: list[int], ends: list[int], index: int, count: i
     return value[starts[first] : ends[last]]
 
 
-@converter("word", takes="str", out="str", args=("int", "str", "int?"), usage="(<index>,<delimiters>[,<count>])", pure=True)
+@converter(
+    "word", takes="str", out="str", args=("int", "str", "int?"), usage="(<index>,<delimiters>[,<count>])", pure=True
+)
 def word(index: int, delimiters: bytes, count: int = 1) -> Step:
     """As `field`, but neighbouring delimiters count as one and outer ones not at all. An empty string when
     there is no such word."""
@@ -154,7 +158,9 @@ def reverse_dom() -> Step:
     return lambda value, ctx: b".".join(reversed(value.partition(b":")[0].split(b".")))
 
 
-@converter("regsub", takes="str", out="str", args=("regex", "str", "str?"), usage="(<regex>,<subst>[,<flags>])", pure=True)
+@converter(
+    "regsub", takes="str", out="str", args=("regex", "str", "str?"), usage="(<regex>,<subst>[,<flags>])", pure=True
+)
 def regsub(pattern: bytes, replacement: bytes, flags: bytes = b"") -> Step:
     r"""Replaces what the regular expression matches, as `s/<regex>/<subst>/<flags>` of sed does.
 
@@ -202,7 +208,7 @@ def add_item(delimiter: bytes, variable: bytes, suffix: bytes = b"") -> Step:
     """Appends the variable <var> and <suff>, behind <delim> where the input and what follows are not empty."""
     if not variable and not suffix:
         raise ValueError("one of the optional arguments has to be nonempty")
-    read = operands.registered(variable, "str") if variable else (lambda ctx: MISS)
+    read: Callable[[Any], Any] = operands.registered(variable, "str") if variable else (lambda ctx: MISS)
 
     def append(value: bytes, ctx: Any) -> bytes:
         item = read(ctx)

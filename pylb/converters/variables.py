@@ -40,8 +40,9 @@ _CONDITIONS: dict[bytes, Callable[[Any, Typed], bool]] = {
 def set_var(name: variables.Name, *conditions: bytes) -> Step:
     """Stores the input in a variable, with its type, and passes it on.
 
-    Up to four conditions must all hold: ifexists, ifnotexists, ifset, ifnotset (of the variable), ifempty, ifnotempty (of
-    the input), ifgt, iflt (the variable is greater or less than the input, both being integers); else nothing is passed.
+    Up to four conditions must all hold: ifexists, ifnotexists, ifset, ifnotset (of the variable), ifempty, ifnotempty
+    (of the input), ifgt, iflt (the variable is greater or less than the input, both being integers); else nothing is
+    passed.
     """
     tests = []
     for condition in conditions:

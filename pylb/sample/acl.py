@@ -16,7 +16,7 @@ from pylb.errors import ConfigError, Span, did_you_mean
 from pylb.registry import PROXY, Kind, declare, keyword
 from pylb.sample import expression, fusing, patterns
 from pylb.sample.expression import Expression, Trace
-from pylb.sample.patterns import PatternList
+from pylb.sample.patterns import PatternList, Test
 from pylb.sample.scopes import Point
 from pylb.sample.site import Site
 from pylb.sample.values import WAIT, Absent
@@ -57,7 +57,9 @@ _OTHERS: Final = (
 
 
 def _declare(name: str, fetch: str, method: str) -> None:
-    declare(Kind.ACL, name, _declare, doc=f"The fetch `{fetch}` matched with `-m {method}`.", fetch=fetch, method=method)
+    declare(
+        Kind.ACL, name, _declare, doc=f"The fetch `{fetch}` matched with `-m {method}`.", fetch=fetch, method=method
+    )
 
 
 for _family, _fetch in _FAMILIES.items():
@@ -108,24 +110,22 @@ class Term:
         """closure(ctx) -> True | False | WAIT."""
         takes = self.patterns.takes or self.expression.type
         test = self.patterns.tester()
-        changing = self.expression.changing
-        if trace is None:
-            fused = fusing.fuse(self, test, program)
-            if fused is not None:
-                return fused
+        check = self._generic(takes, test, program, trace)
+        if trace is not None:
+            return _tracing(self, check, trace)
+        return fusing.fuse(self, test, check) or check
+
+    def _generic(self, takes: str, test: Test, program: Any, trace: Trace | None) -> Check:
         each = self.expression.compile_each(takes, program, trace)
         if each is not None:
-            return _tracing(self, _each(each[0], each[1], test), trace)
+            return _each(each[0], each[1], test)
         read = self.expression.compile_as(takes, program, trace)
         if self.expression.constant and trace is None:
             return _constant(read, test)
-        return _tracing(self, _changing(read, test) if changing else _single(read, test), trace)
+        return _changing(read, test) if self.expression.changing else _single(read, test)
 
 
-def _tracing(term: Any, check: Check, trace: Trace | None) -> Check:
-    if trace is None:
-        return check
-
+def _tracing(term: Any, check: Check, trace: Trace) -> Check:
     def traced(ctx: Any) -> Any:
         result = check(ctx)
         trace(term, result)
@@ -134,7 +134,7 @@ def _tracing(term: Any, check: Check, trace: Trace | None) -> Check:
     return traced
 
 
-def _constant(read: Any, test: patterns.Test) -> Check:
+def _constant(read: Any, test: Test) -> Check:
     value = read(None)
     result = value.__class__ is not Absent and test(value)
     return always if result else never
@@ -148,7 +148,7 @@ def never(ctx: Any) -> bool:
     return False
 
 
-def _single(read: Any, test: patterns.Test) -> Check:
+def _single(read: Any, test: Test) -> Check:
     def check(ctx: Any) -> Any:
         value = read(ctx)
         if value.__class__ is Absent:
@@ -158,7 +158,7 @@ def _single(read: Any, test: patterns.Test) -> Check:
     return check
 
 
-def _changing(read: Any, test: patterns.Test) -> Check:
+def _changing(read: Any, test: Test) -> Check:
     """For data that is still arriving: what does not match yet may do so later."""
 
     def check(ctx: Any) -> Any:
@@ -170,14 +170,14 @@ def _changing(read: Any, test: patterns.Test) -> Check:
     return check
 
 
-def _each(occurrences: Any, steps: list[Any], test: patterns.Test) -> Check:
+def _each(occurrences: Any, steps: list[Any], test: Test) -> Check:
     if not steps:
 
         def check_plain(ctx: Any) -> Any:
             found = occurrences(ctx)
             if found.__class__ is Absent:
                 return WAIT if found is WAIT and not ctx.final else False
-            for value in found:
+            for value in found:  # noqa: SIM110 - any() makes a generator per evaluation
                 if test(value):
                     return True
             return False
@@ -242,7 +242,9 @@ def declared(words: Words, site: Site, name: str) -> Term:
     try:
         return take(words, site, closing=False)
     except ConfigError as error:
-        raise ConfigError(f"error detected while parsing ACL '{name}' : {error.message}", error.span, error.hint) from None
+        raise ConfigError(
+            f"error detected while parsing ACL '{name}' : {error.message}", error.span, error.hint
+        ) from None
 
 
 def take(words: Words, site: Site, *, closing: bool) -> Term:
@@ -295,9 +297,7 @@ def _criterion(words: Words, site: Site, text: str, name: str, word: registry.Wo
         raise ConfigError(f"{error.message} in ACL expression '{text}'", error.span, hint.lstrip("; ")) from None
     if end < len(text):
         noun = "converter" if parsed.converters else "fetch keyword"
-        raise ConfigError(
-            f"missing comma after {noun} '{parsed.nodes[-1].name}' in ACL expression '{text}'", span
-        )
+        raise ConfigError(f"missing comma after {noun} '{parsed.nodes[-1].name}' in ACL expression '{text}'", span)
     return parsed
 
 
@@ -316,9 +316,9 @@ def _warn_empty(site: Site, text: str, span: Span) -> None:
 def declare_acl(line: Line) -> None:
     """Adds a test to a named ACL; tests of one name are alternatives.
 
-    The name has letters, digits and `-_.:`. The criterion is a sample expression or an ACL keyword (hdr_beg ...); flags are
-    -i (ignore case), -m <method>, -f <file>, -M (the file is a map), -n (no name resolution), -u <id>, -- (end of flags).
-    Stored in proxy.acls[name]. Source: manual 4.2 "acl" and 7.1.
+    The name has letters, digits and `-_.:`. The criterion is a sample expression or an ACL keyword (hdr_beg ...);
+    flags are -i (ignore case), -m <method>, -f <file>, -M (the file is a map), -n (no name resolution), -u <id>, --
+    (end of flags). Stored in proxy.acls[name]. Source: manual 4.2 "acl" and 7.1.
     """
     words = line.args()
     name = words.next()

@@ -160,7 +160,14 @@ TABLE: Final[dict[str, dict[str, Cast]]] = {
         "str": _TEXT,
         "bin": IDENTITY,
     },
-    "ipv4": {"addr": IDENTITY, "ipv4": IDENTITY, "ipv6": Cast(map6), "int": Cast(_ip_int), "str": _TEXT, "bin": IDENTITY},
+    "ipv4": {
+        "addr": IDENTITY,
+        "ipv4": IDENTITY,
+        "ipv6": Cast(map6),
+        "int": Cast(_ip_int),
+        "str": _TEXT,
+        "bin": IDENTITY,
+    },
     "ipv6": {"addr": IDENTITY, "ipv4": Cast(unmap, True), "ipv6": IDENTITY, "str": _TEXT, "bin": IDENTITY},
     "str": {
         "str": IDENTITY,

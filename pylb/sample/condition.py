@@ -1,7 +1,7 @@
 """Conditions: `if|unless [!]acl ... [or ...]`, terms and-ed, alternatives or-ed, with three answers.
 
-True, False, or WAIT when what decides may still arrive; `!` of WAIT is WAIT. A context whose `final` is set never yields
-WAIT: the terms turn it into a miss (a miss negated is true). Evaluation stops at the first term that decides.
+True, False, or WAIT when what decides may still arrive; `!` of WAIT is WAIT. A context whose `final` is set never
+yields WAIT: the terms turn it into a miss (a miss negated is true). Evaluation stops at the first term that decides.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from pylb import registry
 from pylb.errors import NOWHERE, ConfigError, Span, nearest
 from pylb.registry import Kind, Word
 from pylb.sample import arguments, casts, regexes
+from pylb.sample.arguments import Later
 from pylb.sample.scopes import Scope
 from pylb.sample.values import Absent, Fetch, Occurrences
 
@@ -63,11 +64,11 @@ class Node:
     @property
     def waits(self) -> bool:
         """Whether an argument exists only once the program is compiled."""
-        return bool(self.word.facts.get("program")) or any(isinstance(a, arguments.Later) for a in self.arguments)
+        return bool(self.word.facts.get("program")) or any(isinstance(a, Later) for a in self.arguments)
 
     def _build(self, program: Any) -> Any:
         assert self.owner is not None
-        bound = [self._resolve(a, program) if isinstance(a, arguments.Later) else a for a in self.arguments]
+        bound = [self._resolve(a, program) if isinstance(a, Later) else a for a in self.arguments]
         extra = {"program": program} if self.word.facts.get("program") else {}
         try:
             return self.word.factory(*bound, **extra)
@@ -80,7 +81,7 @@ class Node:
     def _noun(self) -> str:
         return "fetch method" if self.word.kind is Kind.FETCH else "converter"
 
-    def _resolve(self, later: arguments.Later, program: Any) -> Any:
+    def _resolve(self, later: Later, program: Any) -> Any:
         owner = self.owner
         assert owner is not None
         home = owner.site.proxy.name if owner.site.proxy is not None else ""

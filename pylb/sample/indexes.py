@@ -1,8 +1,8 @@
 """Indexes over patterns: one class per match method, each answering `find(value)` with what a pattern is mapped to.
 
-An index is made for a use (a method, case-sensitive or not, an output type of a map) and changed in place afterwards, so
-that a closure may keep its `find`. The first pattern of the list wins where several match, except that exact methods
-(str, bin) have one and that beg without -i and ip find the longest, as HAProxy's trees do.
+An index is made for a use (a method, case-sensitive or not, an output type of a map) and changed in place afterwards,
+so that a closure may keep its `find`. The first pattern of the list wins where several match, except that exact
+methods (str, bin) have one and that beg without -i and ip find the longest, as HAProxy's trees do.
 
     str bin      dict                          beg end       dict per length        sub       dict per length, or a scan
     ip           dict per prefix length        dir dom       dict per length, tried between delimiters
@@ -262,8 +262,8 @@ class _Delimited(_ByLength):
         for length, table in self.tables.items():
             if not length:  # a pattern of delimiters only: at the end of what is empty or ends with one (observed)
                 if not size or value[-1] in delimiters:
-                    slot = table[b""]
-                    best = slot if best is None or slot.order < best.order else best
+                    only = table[b""]
+                    best = only if best is None or only.order < best.order else best
                 continue
             for start in starts:
                 end = start + length
@@ -398,8 +398,8 @@ class Integers(Index):
         self.order = 0
         self.shadowed = False
 
-    def _find(self, value: int) -> Any:
-        best = self.exact.get(value)
+    def _find(self, value: Any) -> Any:
+        best: _Slot | None = self.exact.get(value)
         for span, slot in self.ranges:
             if (best is None or slot.order < best.order) and span.holds(value):
                 best = slot
@@ -417,7 +417,7 @@ class Lengths(Integers):
 
     takes = "str"
 
-    def _find(self, value: bytes) -> Any:
+    def _find(self, value: Any) -> Any:
         return super()._find(len(value))
 
 

@@ -1,7 +1,7 @@
 """Log formats: text with `%[expression]`, `%{flags}alias`, `%(name)`, `%%`, compiled to one closure that returns bytes.
 
-Flags: Q quotes, X hexadecimal (aliases only), E puts a backslash before `"`, `\\` and `]`; `%{...}o` sets them for all that
-follows. Three dialects, by where the format stands (observed):
+Flags: Q quotes, X hexadecimal (aliases only), E puts a backslash before `"`, `\\` and `]`; `%{...}o` sets them for
+all that follows. Three dialects, by where the format stands (observed):
 
     log     spaces merge; nothing becomes `-` (`""` under Q); expressions are quoted under Q
     http    (rules) spaces stay; nothing becomes nothing; controls in expressions are written %XX, Q leaves them alone
@@ -131,7 +131,9 @@ def _join(pieces: list[Any]) -> Render:
     if constants == [True, False, True]:
         head, read, tail = pieces
         return lambda ctx: head + read(ctx) + tail
-    template = b"".join(b"%b" if not c else piece.replace(b"%", b"%%") for c, piece in zip(constants, pieces, strict=True))
+    template = b"".join(
+        b"%b" if not c else piece.replace(b"%", b"%%") for c, piece in zip(constants, pieces, strict=True)
+    )
     reads = tuple(piece for c, piece in zip(constants, pieces, strict=True) if not c)
     if len(reads) == 2:
         first, second = reads
@@ -230,10 +232,10 @@ def _alias(piece: Alias, dialect: str) -> Any:
 
     def render(ctx: Any) -> bytes | None:
         stream = ctx.stream
-        value = MISS if stream is None else read(stream)
+        value: Any = MISS if stream is None else read(stream)
         if value.__class__ is bytes:
             if verbatim:
-                return value  # type: ignore[no-any-return]
+                return bytes(value)
             if not value:
                 return nothing
             if escape:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pylb.config.words import to_bytes
 from pylb.errors import ConfigError, Span
 from pylb.registry import Kind, declare
-from pylb.sample import indexes, references
+from pylb.sample import indexes, references, regexes
 from pylb.sample.indexes import Range, parse_range
 
 if TYPE_CHECKING:
@@ -28,7 +28,10 @@ Test = Callable[[Any], bool]
 METHODS: Final[dict[str, tuple[str, str]]] = {
     "found": ("", "True when the sample exists, whatever its value; takes no pattern."),
     "bool": ("bool", "True when the sample is true or not zero; takes no pattern."),
-    "int": ("int", "Integer equal to a value, within a range `low:high`, or as `eq ge gt le lt` before the values say."),
+    "int": (
+        "int",
+        "Integer equal to a value, within a range `low:high`, or as `eq ge gt le lt` before the values say.",
+    ),
     "len": ("str", "Length of the sample, as integers are matched."),
     "ip": ("addr", "Address within a network: `address`, `address/bits`, `address/mask`."),
     "bin": ("bin", "The sample's bytes are those of a hexadecimal pattern."),
@@ -119,7 +122,7 @@ class PatternList:
         alternatives = tuple(tests)
 
         def any_of(value: Any) -> bool:
-            for test in alternatives:
+            for test in alternatives:  # noqa: SIM110 - any() makes a generator per evaluation
                 if test(value):
                     return True
             return False
@@ -216,7 +219,7 @@ def _contains(texts: list[bytes], ignore_case: bool) -> Test:
     def contains(value: bytes) -> bool:
         if ignore_case:
             value = value.lower()
-        for part in parts:
+        for part in parts:  # noqa: SIM110 - any() makes a generator per evaluation
             if part in value:
                 return True
         return False
@@ -232,14 +235,14 @@ def _indexed(method: str, texts: list[bytes], ignore_case: bool) -> Test:
 
 
 def _searches(texts: list[bytes], ignore_case: bool) -> Test:
-    searches = [indexes.regexes.compile_pattern(text, ignore_case=ignore_case).search for text in texts]
+    searches = [regexes.compile_pattern(text, ignore_case=ignore_case).search for text in texts]
     if len(searches) == 1:
         (only,) = searches
         return lambda value: only(value) is not None
     several = tuple(searches)
 
     def search(value: bytes) -> bool:
-        for look in several:
+        for look in several:  # noqa: SIM110 - any() makes a generator per evaluation
             if look(value):
                 return True
         return False
@@ -255,7 +258,9 @@ _SMALL: Final[dict[str, Callable[[list[bytes], bool], Test]]] = {
 }
 
 
-def parse(words: Words, type_: str, implied: str, site: Site, fetch: str, *, closing: bool, dotted: bool) -> PatternList:
+def parse(
+    words: Words, type_: str, implied: str, site: Site, fetch: str, *, closing: bool, dotted: bool
+) -> PatternList:
     """Takes flags and patterns up to the end of the line, or up to `}` when `closing`.
 
     `implied` is the method of an ACL keyword (hdr_beg ...), "" without one; `type_` the sample's static type.

@@ -4,9 +4,9 @@ A `Reference` holds what the file says, in its order; each use (match method, ca
 it. Closures hold the index's `find`, so a change made through a rule or the runtime API reaches them at once. Indexes
 over exact strings are the entries themselves: a million lines cost one dict.
 
-Format (manual 7.1, 7.3.1): a line that begins with `#` is a comment, empty lines do not count, leading blanks are skipped;
-in a list the rest of the line is the pattern, in a map the first word is the key and the rest, without trailing blanks,
-the value.
+Format (manual 7.1, 7.3.1): a line that begins with `#` is a comment, empty lines do not count, leading blanks are
+skipped; in a list the rest of the line is the pattern, in a map the first word is the key and the rest, without
+trailing blanks, the value.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 r"""Regular expressions: what users wrote for PCRE2, on Python's `re` over bytes.
 
-Rewritten: POSIX classes, `\Q..\E`, `\h \H \R \N \v \V`, `\A \z \Z`, `\x{41} \o{101} \cA \e \a`, `(?<name>`, inline flags in
-the middle of a pattern, `\K`, `{,n}` (literal in PCRE2 10.42) and brackets inside classes. Possessive and atomic groups
-exist in Python 3.11. Refused with a message: recursion, subroutine calls, branch reset, verbs, `\X`, `\C`, `\G`, `\p`.
+Rewritten: POSIX classes, `\Q..\E`, `\h \H \R \N \v \V`, `\A \z \Z`, `\x{41} \o{101} \cA \e \a`, `(?<name>`, inline
+flags in the middle of a pattern, `\K`, `{,n}` (literal in PCRE2 10.42) and brackets inside classes. Possessive and
+atomic groups exist in Python 3.11. Refused with a message: recursion, subroutine calls, branch reset, verbs, `\X`,
+`\C`, `\G`, `\p`.
 """
 
 from __future__ import annotations
@@ -317,8 +318,6 @@ def compile_pattern(source: bytes, *, ignore_case: bool = False) -> Regex:
 
 def _shown(source: bytes) -> str:
     return source.decode("utf-8", "surrogateescape")
-
-
 
 
 def template(replacement: bytes) -> list[bytes | int]:
