@@ -88,6 +88,7 @@ class ChunkedReader:
         size = len(data)
         at = start = 0
         left = self._left
+        self._left = 0
         while True:
             if left:
                 take = min(left, size - at)
@@ -130,7 +131,8 @@ class ChunkedReader:
     def _keep_pending(self, header: bytes, size: int) -> None:
         """A header that does not match: not complete yet, or bad."""
         skip = 2 if self._begun else 0
-        if size > LINE or b"\n" in header[skip:] or not b"\r\n".startswith(header[:skip]):
+        line = header[skip:].removesuffix(b"\r")
+        if size > LINE or b"\n" in line or b"\r" in line or not b"\r\n".startswith(header[:skip]):
             self.error = "bad chunk header"
         else:
             self._pending = header
