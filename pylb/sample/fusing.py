@@ -22,10 +22,21 @@ _MANY: Final = 50  # more prefixes than this are looked up by length, not tried 
 def fuse(term: Term, test: Test, generic: Check) -> Check | None:
     """The fused closure of a term, or None when there is none for its shape. `generic` takes the odd cases."""
     expression = term.expression
-    if expression.converters:
-        return None
     shape = _SHAPES.get(expression.fetch.name)
-    return shape(term, test, generic) if shape is not None else None
+    if shape is None or (expression.converters and not _only_lower(term)):
+        return None
+    return shape(term, test, generic)
+
+
+def _only_lower(term: Term) -> bool:
+    """`req.hdr(name),lower -m str`: the lowered value against patterns as they are."""
+    expression = term.expression
+    return (
+        expression.fetch.name in ("req.hdr", "req.fhdr")
+        and [node.name for node in expression.converters] == ["lower"]
+        and term.patterns.method in ("str", "beg", "end")
+        and _texts(term.patterns) is not None
+    )
 
 
 def _texts(patterns: PatternList) -> tuple[bytes, ...] | None:
@@ -70,8 +81,10 @@ def _path_ends(suffixes: tuple[bytes, ...], generic: Check) -> Check:
         if request is None:
             return generic(ctx)
         target = request.target
-        if b"?" in target or not target.startswith(b"/"):
+        if not target.startswith(b"/"):
             return generic(ctx)
+        if b"?" in target:
+            return target[: target.index(b"?")].endswith(suffixes)
         return target.endswith(suffixes)
 
     return check
@@ -83,8 +96,10 @@ def _path_is(wanted: frozenset[bytes], generic: Check) -> Check:
         if request is None:
             return generic(ctx)
         target = request.target
-        if b"?" in target or not target.startswith(b"/"):
+        if not target.startswith(b"/"):
             return generic(ctx)
+        if b"?" in target:
+            return target[: target.index(b"?")] in wanted
         return target in wanted
 
     return check
@@ -145,9 +160,14 @@ def _fields(whole: bool) -> Callable[[Term, Test, Check], Check | None]:
             return _field_found(name, generic)
         if patterns.takes != "str" or patterns.method == "len":
             return None
-        if patterns.method == "str" and not patterns.files and patterns.single_case() is not None:
-            folded = bool(patterns.single_case())
-            return _field_is(name, frozenset(patterns.texts(folded)), folded, whole, generic)
+        case = patterns.single_case()
+        if case is not None and patterns.method in ("str", "beg", "end"):
+            texts = patterns.texts(case)
+            folded = case or bool(term.expression.converters)
+            if patterns.method == "str":
+                return _field_is(name, frozenset(texts), folded, whole, generic)
+            if len(texts) <= _MANY:
+                return _field_bounded(name, tuple(texts), patterns.method == "end", folded, whole, generic)
         return _field_tested(name, test, whole, generic)
 
     return shape
@@ -200,6 +220,29 @@ def _field_is(name: bytes, wanted: frozenset[bytes], folded: bool, whole: bool, 
     return check
 
 
+def _field_bounded(
+    name: bytes, texts: tuple[bytes, ...], at_end: bool, folded: bool, whole: bool, generic: Check
+) -> Check:
+    """beg and end."""
+
+    def check(ctx: Any) -> Any:
+        request = ctx.request
+        if request is None:
+            return generic(ctx)
+        for field in request.fields:
+            if field[0] == name:
+                value = field[1]
+                if not whole and b"," in value:
+                    return generic(ctx)
+                if folded:
+                    value = value.lower()
+                if value.endswith(texts) if at_end else value.startswith(texts):
+                    return True
+        return False
+
+    return check
+
+
 def _field_tested(name: bytes, test: Test, whole: bool, generic: Check) -> Check:
     def check(ctx: Any) -> Any:
         request = ctx.request
@@ -217,7 +260,20 @@ def _field_tested(name: bytes, test: Test, whole: bool, generic: Check) -> Check
     return check
 
 
+def _src(term: Term, test: Test, generic: Check) -> Check | None:
+    """src with ip, once the session knows its address."""
+    if term.patterns.method != "ip":
+        return None
+
+    def check(ctx: Any) -> Any:
+        address = ctx.session.src
+        return generic(ctx) if address is None else test(address)
+
+    return check
+
+
 _SHAPES: Final[dict[str, Callable[[Any, Test, Any], Any]]] = {
+    "src": _src,
     "path": _path,
     "url": _url,
     "method": _method,

@@ -145,6 +145,8 @@ class PatternList:
                 if isinstance(index, indexes.Addresses):
                     index.by_name = True  # parsed before: the answer is the C library's again
                 index.add(pattern.text, True)
+        if isinstance(index, indexes.Addresses):
+            return _networks(index)
         if self.method == "int":
             return _integers(index)
         return _finding(index)
@@ -157,6 +159,25 @@ def _index(method: str, dotted: bool, ignore_case: bool) -> indexes.Index:
 def _finding(index: indexes.Index) -> Test:
     find = index.find
     return lambda value: find(value) is not None
+
+
+def _networks(index: indexes.Addresses) -> Test:
+    """Networks that do not change: IPv4 samples against IPv4 networks without a further call."""
+    if index.v6 or index.odd:
+        return _finding(index)
+    find = index.find
+    tables = tuple((shift, frozenset(table)) for shift, table in index.v4.items())
+
+    def within(value: bytes) -> bool:
+        if len(value) != 4:
+            return find(value) is not None
+        number = int.from_bytes(value, "big")
+        for shift, prefixes in tables:  # noqa: SIM110 - any() makes a generator per evaluation
+            if number >> shift in prefixes:
+                return True
+        return False
+
+    return within
 
 
 def _integers(index: indexes.Index) -> Test:
