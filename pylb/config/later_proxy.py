@@ -47,6 +47,8 @@ SERVER_SIDE = (
     Row("http-send-name-header", "str:name?", HARMLESS, "A header that tells the server its name."),
     Row("load-server-state-from-file", "global|local|none", HARMLESS, "Where server states are loaded from."),
     Row("server-state-file-name", "str:file?", HARMLESS, "File of server states."),
+    Row("dynamic-cookie-key", "str:key", HARMLESS, "Key of the cookie values that are computed."),
+    Row("persist", "str:rdp-cookie", HARMLESS, "A client goes to the server that its RDP cookie names."),
     Row("retry-on", "str+:reason", HARMLESS, "After which failures a request is sent again."),
     Row("option httpchk", "str*:argument", HARMLESS, "Health checks send an HTTP request."),
     Row(
@@ -64,6 +66,7 @@ SERVER_SIDE = (
     Row("option log-health-checks", "", HARMLESS, "Changes of health are logged.", negatable=True),
 )
 ANY_SIDE = (
+    Row("option forwarded", "str*:argument", HARMLESS, "Requests get a Forwarded header.", negatable=True),
     Row(
         "compression",
         "algo|algo-req|algo-res|type|type-req|type-res|offload|direction|minsize-req|minsize-res str*:argument",

@@ -16,6 +16,7 @@ from typing import overload
 from pylb.config.words import to_bytes
 from pylb.errors import Span
 
+PSEUDO_VARIABLES = (".FILE", ".LINE", ".SECTION")
 MAX_WORDS = 64  # HAProxy's limit per line, kept so that a file that loads here also loads there
 
 _SIMPLE_LINE = re.compile(r"[^\"'\\#\r\0]*\Z")
@@ -234,16 +235,18 @@ class _Scanner:
         brace = at if self.text[at : at + 1] == "{" else -1
         at += brace >= 0
         match = _NAME.match(self.text, at)
-        if match is None:
+        name = match.group() if match is not None else ""
+        pseudo = name.startswith(".")
+        if not name or (pseudo and name not in PSEUDO_VARIABLES):
             raise LexError("forbidden first char in environment variable name", at)
-        at, value, many = match.end(), self.lookup(match.group()), False
+        at, value, many = at + len(name), self.lookup(name), False
         if brace >= 0:
             if self.text.startswith("[", at):
                 if not self.text.startswith("[*]", at):
                     raise LexError("truncated or invalid word expansion sequence", at)
                 at, many = at + 3, True
             end = self.text.find("}", at)
-            if self.text.startswith("-", at) and end >= 0:
+            if self.text.startswith("-", at) and end >= 0 and not pseudo:
                 value, at = (self.text[at + 1 : end] if value is None else value), end
             if not self.text.startswith("}", at):
                 raise LexError("unmatched brace in environment variable name", brace)

@@ -103,8 +103,6 @@ CASES: dict[str, str] = {
     "word in a ring": "ring a\n foo\n",
     "log-forward without name": "log-forward\n",
     "word in a log-forward": "log-forward a\n foo\n",
-    "http-errors without name": "http-errors\n",
-    "http-errors twice": f"{LISTEN}http-errors a\nhttp-errors a\n",
     "program without name": "program\n",
     "fcgi-app without name": "fcgi-app\n",
     # dispatch

@@ -90,6 +90,8 @@ def test_variables(text: str, expected: list[str]) -> None:
     [
         ('  maxconn "12', 'unmatched quote at position 11:\n  maxconn "12\n          ^'),
         ("  maxconn '12", "unmatched quote at position 11:\n  maxconn '12\n          ^"),
+        ('x "$.FOO"', 'forbidden first char in environment variable name at position 5:\n  x "$.FOO"\n      ^'),
+        ('x "${.LINE-1}"', 'unmatched brace in environment variable name at position 5:\n  x "${.LINE-1}"\n      ^'),
         ("x \\x4", "truncated or invalid hexadecimal sequence at position 3:\n  x \\x4\n    ^"),
         ('x "$"', 'forbidden first char in environment variable name at position 5:\n  x "$"\n      ^'),
         ('x "${X"', 'unmatched brace in environment variable name at position 5:\n  x "${X"\n      ^'),
