@@ -147,7 +147,7 @@ def _request(block: list[bytes], size: int, limits: Limits) -> Request | Refusal
     request = Request(method, target, 11 if minor == b"1" else 10, fields)
     request.line = start
     request.head_size = size
-    refusal = admit_request(request, [one for one in fields if one[3]], limits)
+    refusal = admit_request(request, limits)
     return request if refusal is None else refusal
 
 
@@ -159,5 +159,5 @@ def _response(block: list[bytes], size: int, method: bytes, limits: Limits) -> R
         return None
     response = Response(status, reason, fields, version)
     response.head_size = size
-    refusal = admit_response(response, [one for one in fields if one[3]], method, limits)
+    refusal = admit_response(response, method, limits)
     return response if refusal is None else refusal

@@ -59,7 +59,7 @@ def read_request(data: bytes, end: int, limits: Limits) -> Request | Refusal:
     request = Request(event.method, event.target, 10 if minor == b"0" else 11, fields)
     request.line = lines[0]
     request.head_size = size
-    refusal = admit_request(request, [one for one in fields if one[3]], limits)
+    refusal = admit_request(request, limits)
     return request if refusal is None else refusal
 
 
@@ -89,7 +89,7 @@ def read_response(data: bytes, end: int, method: bytes, limits: Limits) -> Respo
         return Refusal(502, str(error))
     response = Response(event.status_code, reason, fields, 10 if minor == b"0" else 11)
     response.head_size = size
-    refusal = admit_response(response, [one for one in fields if one[3]], method, limits)
+    refusal = admit_response(response, method, limits)
     return response if refusal is None else refusal
 
 

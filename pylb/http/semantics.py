@@ -43,12 +43,12 @@ _digits = re.compile(rb"[0-9]++").fullmatch
 _connect = re.compile(rb"(" + _NAME + rb"):([0-9]{1,5}+)").fullmatch
 _absolute = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*+)://(?:([^/?@]*+)@)?([^/?]*+)(.*+)").fullmatch
 
-_SIMPLE: Final = {  # the values of Connection that clients really send: wants close?
-    b"keep-alive": False,
-    b"Keep-Alive": False,
-    b"Keep-alive": False,
-    b"close": True,
-    b"Close": True,
+_SIMPLE: Final = {  # the values of Connection that clients and servers really send
+    b"keep-alive": (b"keep-alive",),
+    b"Keep-Alive": (b"keep-alive",),
+    b"Keep-alive": (b"keep-alive",),
+    b"close": (b"close",),
+    b"Close": (b"close",),
 }
 _DEFAULT_PORTS: Final = {b"http": b"80", b"https": b"443"}
 _BODYLESS_IN_10: Final = frozenset((b"GET", b"HEAD", b"DELETE"))
@@ -73,59 +73,54 @@ class Limits:
 DEFAULT_LIMITS: Final = Limits()
 
 
-def admit_request(request: Request, special: list[Field], limits: Limits) -> Refusal | None:
-    """Judges a request. `special` are its fields with a kind, in order; `request.fields` is a list of its own."""
+def admit_request(request: Request, limits: Limits) -> Refusal | None:
+    """Judges a request. `request.fields` is a list of its own, which may be changed."""
     fields = request.fields
-    if len(fields) > limits.fields:
-        return Refusal(400, "too many fields")
-    if request.head_size + HTX_FIELD * len(fields) > limits.head:
+    count = len(fields)
+    if count > limits.fields or request.head_size + HTX_FIELD * count > limits.head:
         return Refusal(400, "head too big")
     host: bytes | None = None
+    options: list[Field] | None = None
     lengths: list[Field] | None = None
     codings: list[Field] | None = None
-    options: list[Field] | None = None
-    keep = close = upgrades = False
-    for one in special:
+    hosts = 0
+    upgrades = False
+    for one in fields:
         kind = one[3]
-        if kind == HOST:
-            if host is None:
-                host = one[1]
-            elif host.lower() != one[1].lower():
-                return Refusal(400, "different Host fields")  # RFC 9112 3.2
-            else:
-                _keep_first(fields, HOST)
-        elif kind == CONNECTION:
-            closing = _SIMPLE.get(one[1])
-            if closing is None:
+        if kind:
+            if kind == HOST:
+                hosts += 1
+                if host is None:
+                    host = one[1]
+                elif host.lower() != one[1].lower():
+                    return Refusal(400, "different Host fields")  # RFC 9112 3.2
+            elif kind == CONNECTION:
                 options = [one] if options is None else [*options, one]
-            else:
-                fields.remove(one)
-                close = close or closing
-                keep = True
-        elif kind == CONTENT_LENGTH:
-            lengths = [one] if lengths is None else [*lengths, one]
-        elif kind == TRANSFER_ENCODING:
-            codings = [one] if codings is None else [*codings, one]
-        elif kind == EXPECT:
-            request.expect = request.version > 10 and one[1].lower() == b"100-continue"
-        elif kind == UPGRADE:
-            upgrades = True
+            elif kind == CONTENT_LENGTH:
+                lengths = [one] if lengths is None else [*lengths, one]
+            elif kind == TRANSFER_ENCODING:
+                codings = [one] if codings is None else [*codings, one]
+            elif kind == EXPECT:
+                request.expect = request.version > 10 and one[1].lower() == b"100-continue"
+            elif kind == UPGRADE:
+                upgrades = True
     request.host = host
+    if hosts > 1:
+        _keep_first(fields, HOST)
     if request.target[0] != 47 or request.method == b"CONNECT":
         refusal = _judge_target(request, request.target)
         if refusal is not None:
             return refusal
+        fields = request.fields
     if options is not None:
         names = _strip_options(fields, options)
-        close = close or b"close" in names
-        keep = keep or b"keep-alive" in names
+        if b"close" in names:
+            request.close = True
+        elif b"keep-alive" in names:
+            request.close = False
         upgrades = upgrades and b"upgrade" in names
     else:
         upgrades = False
-    if close or (request.version < 11 and not keep):
-        request.close = True
-    elif request.version < 11:
-        request.close = False
     if lengths is not None or codings is not None:
         refusal = _frame_request(request, lengths, codings)
         if refusal is not None:
@@ -133,45 +128,42 @@ def admit_request(request: Request, special: list[Field], limits: Limits) -> Ref
     return _judge_upgrade(request) if upgrades else None
 
 
-def admit_response(response: Response, special: list[Field], method: bytes, limits: Limits) -> Refusal | None:
+def admit_response(response: Response, method: bytes, limits: Limits) -> Refusal | None:
     """Judges a response to a request with `method`. What it refuses, the client sees as 502."""
     fields = response.fields
-    if len(fields) > limits.fields or response.head_size + HTX_FIELD * len(fields) > limits.head:
+    count = len(fields)
+    if count > limits.fields or response.head_size + HTX_FIELD * count > limits.head:
         return Refusal(502, "head too big")
     status = response.status
     bodyless = status < 200 or status == 204
+    options: list[Field] | None = None
     lengths: list[Field] | None = None
     codings: list[Field] | None = None
-    keep = response.version > 10
-    close = False
-    for one in special:
+    for one in fields:
         kind = one[3]
-        if kind == CONTENT_LENGTH:
-            lengths = [one] if lengths is None else [*lengths, one]
-        elif kind == TRANSFER_ENCODING:
-            codings = [one] if codings is None else [*codings, one]
-        elif kind == CONNECTION:
-            closing = _SIMPLE.get(one[1])
-            if closing is None:
-                names = _strip_options(fields, [one])
-                close = close or b"close" in names
-                keep = keep or b"keep-alive" in names
-            else:
-                fields.remove(one)
-                close = close or closing
-                keep = keep or not closing
+        if kind:
+            if kind == CONTENT_LENGTH:
+                lengths = [one] if lengths is None else [*lengths, one]
+            elif kind == TRANSFER_ENCODING:
+                codings = [one] if codings is None else [*codings, one]
+            elif kind == CONNECTION:
+                options = [one] if options is None else [*options, one]
+    close = response.version < 11
+    if options is not None:
+        names = _strip_options(fields, options)
+        close = b"close" in names or (close and b"keep-alive" not in names)
     if lengths is not None or codings is not None:
         refusal = _frame_response(response, lengths, codings, bodyless)
         if refusal is not None:
             return refusal
-    response.bodyless = bodyless or status == 304 or method == b"HEAD"
-    response.upgrade = status == 101 or (method == b"CONNECT" and 200 <= status < 300)
-    response.close = (
-        close
-        or not keep
-        or (lengths is not None and codings is not None)
-        or (response.framing is None and not response.bodyless)
-    )
+        close = close or (lengths is not None and codings is not None)
+    if bodyless or status == 304 or method == b"HEAD":
+        response.bodyless = True
+    elif response.framing is None:
+        close = True
+    response.close = close
+    if status == 101 or method == b"CONNECT":
+        response.upgrade = status == 101 or 200 <= status < 300
     return None
 
 
@@ -328,13 +320,19 @@ def _judge_upgrade(request: Request) -> Refusal | None:
     return None
 
 
-def _strip_options(fields: list[Field], options: list[Field]) -> list[bytes]:
+def _strip_options(fields: list[Field], options: list[Field]) -> tuple[bytes, ...]:
     """Takes keep-alive and close out of Connection; what else it says stays as written. All options, lower case."""
-    names: list[bytes] = []
+    names: tuple[bytes, ...] = ()
     for one in options:
-        parts = one[1].split(b",")
+        value = one[1]
+        simple = _SIMPLE.get(value)
+        if simple is not None:
+            names = names + simple if names else simple
+            fields.remove(one)
+            continue
+        parts = value.split(b",")
         lowered = [part.strip(b" \t").lower() for part in parts]
-        names += lowered
+        names = (*names, *lowered)
         kept = [part for part, name in zip(parts, lowered, strict=True) if name not in (b"keep-alive", b"close")]
         if len(kept) == len(parts) and any(lowered):
             continue

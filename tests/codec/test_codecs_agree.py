@@ -13,13 +13,12 @@ from tests.codec.malformed import CASES, RESPONSES
 
 LIMITS = codec.DEFAULT_LIMITS
 
-# h11's words for what it refuses and pylb takes as HAProxy does; the gate has decided in its place.
+# What h11 refuses and pylb takes as HAProxy does: h11's words -> an example. The gate has decided in its place.
 EXCEPTIONS = {
-    "Missing mandatory Host: header": "HAProxy takes HTTP/1.1 requests without Host",
-    "Found multiple Host: headers": "HAProxy takes equal ones, of which one is forwarded",
-    "bad Content-Length": "HAProxy takes lists of equal lengths in other forms",
-    "conflicting Content-Length headers": "h11 compares text, HAProxy numbers: 3 and 03",
-    "Switching Protocols": "a 101 is judged by http.upgrade",
+    "Missing mandatory Host: header": b"GET / HTTP/1.1\r\n\r\n",
+    "Found multiple Host: headers": b"GET / HTTP/1.1\r\nHost: a\r\nHost: A\r\n\r\n",
+    "conflicting Content-Length headers": b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3, 03\r\n\r\n",
+    "bad Content-Length": b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 000000000000000000003\r\n\r\n",
 }
 
 
@@ -79,6 +78,13 @@ def check_response(data: bytes, method: bytes) -> None:
     taken = h1_fast.read_response(data, end, method, LIMITS)
     if taken is not None:
         assert facts(taken) == facts(codec.strict.parse_response(data, end, method, LIMITS))
+
+
+@pytest.mark.parametrize("words", EXCEPTIONS)
+def test_each_exception_is_needed(words: str) -> None:
+    data = EXCEPTIONS[words]
+    assert words in str(h11_request(data))
+    assert isinstance(h1_fast.read_request(data, len(data), LIMITS), Request)
 
 
 @pytest.mark.parametrize("name", CASES)
