@@ -48,7 +48,9 @@ def client_may_stay(request: Request, response: Response) -> bool:
     """Whether the client's connection can carry another request after this exchange."""
     if request.close or response.upgrade:
         return False
-    return response.bodyless or response.chunked or response.length is not None
+    if response.chunked:
+        return response.bodyless or request.version > 10
+    return response.bodyless or response.length is not None
 
 
 def server_may_stay(request: Request, response: Response) -> bool:
@@ -82,18 +84,22 @@ def request_head(request: Request, keep_alive: bool) -> bytes:
 def response_head(response: Response, request: Request, keep_alive: bool) -> bytes:
     """The head to send to a client. `keep_alive`: the connection will be kept after this response.
 
-    Sets request.close when rules put `close` into Connection: ask it before keeping the connection.
+    Sets request.close when rules put `close` into Connection: ask it before keeping the connection. A 1.0 client must
+    not see chunks (RFC 9112 6.1; HAProxy 2.6 sends them all the same): its body is to be sent bare, up to the close.
     """
     fields = response.fields
     framing = response.framing
     status = response.status
+    if response.chunked and request.version < 11:
+        framing = None
+        keep_alive = keep_alive and response.bodyless
     if keep_alive:
         tail = _END if response.version > 10 and request.version > 10 else _KEEP
     else:
         tail = _CLOSE if response.version > 10 else _END
     special = [one for one in fields if one[3] > HOST]
     if (len(special) > 1 or special[0] is not framing) if special else framing is not None:
-        if response.head_size == 0 and framing is None:
+        if response.head_size == 0 and framing is None and not response.chunked:
             framing = _own_framing(special)
         if status < 200 or status == 204:
             framing = None

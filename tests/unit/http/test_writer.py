@@ -75,6 +75,16 @@ def test_interim_and_switching_responses_say_nothing_of_their_own() -> None:
     assert response_head(tunnel, request(method=b"CONNECT", target=b"a:80"), False) == b"HTTP/1.1 200 OK\r\n\r\n"
 
 
+def test_a_client_of_1_0_gets_no_chunks() -> None:
+    got, asked = response(b"Transfer-Encoding: chunked"), request(b"Connection: keep-alive", version=b"1.0")
+    assert not client_may_stay(asked, got)
+    for keep in (True, False):
+        assert response_head(got, asked, keep) == b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n"
+    bare = response(b"Transfer-Encoding: chunked", method=b"HEAD")
+    assert client_may_stay(asked, bare)
+    assert response_head(bare, asked, True) == b"HTTP/1.1 200 OK\r\nconnection: keep-alive\r\n\r\n"
+
+
 def test_only_trailers_remain_of_te() -> None:
     assert b"\r\nte: trailers\r\n" in request_head(request(b"TE: gzip, Trailers"), True)
     assert b"\r\nte:" not in request_head(request(b"TE: gzip"), True)
