@@ -1,7 +1,7 @@
-"""Words of proxies that are parsed only (manual 4.2), one row each. Declared by config/later.py.
+"""Words of proxies that are parsed only, or need no more than their value (manual 4.2): a row each.
 
-Health checks, statistics pages, stickiness and mail change which server answers or what people see, not who may
-connect: harmless. Whatever may refuse, limit or rewrite traffic is unsafe.
+Declared by config/later.py. Health checks, statistics pages, stickiness and mail change which server answers or what
+people see, not who may connect: harmless. Whatever may refuse, limit or rewrite traffic is unsafe.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 from pylb.config.shapes import Row
 from pylb.registry import BACK, FRONT, PROXY, Status
 
-HARMLESS, UNSAFE = Status.HARMLESS, Status.UNSAFE
+FULL, HARMLESS, UNSAFE = Status.FULL, Status.HARMLESS, Status.UNSAFE
 SIDES = ("frontend", "listen", "backend")
 SERVERS = ("listen", "backend")
 CLIENTS = ("frontend", "listen")
 
 CONNECTIONS = (
-    Row("clitcpka-cnt", "int", HARMLESS, "Lost keep-alive probes after which a client is gone."),
-    Row("clitcpka-idle, clitcpka-intvl", "time", HARMLESS, "Times of keep-alive probes to clients."),
-    Row("rate-limit sessions", "int", UNSAFE, "Most new sessions of a frontend per second."),
+    Row("clitcpka-cnt", "int", FULL, "Lost keep-alive probes after which a client is gone."),
+    Row("clitcpka-idle, clitcpka-intvl", "time", FULL, "Times of keep-alive probes to clients."),
+    Row("rate-limit sessions", "int", FULL, "Most new sessions of a frontend per second."),
     Row("max-session-srv-conns", "int", HARMLESS, "Idle server connections kept for one client connection."),
     Row("quic-initial", "str+:action", UNSAFE, "Rules for the first datagram of a QUIC connection.", many=True),
     Row("log-steps", "str:steps", HARMLESS, "At which steps a log line is written."),

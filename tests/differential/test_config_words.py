@@ -1,4 +1,4 @@
-"""Cutting lines into words, beside the real HAProxy: the same words or the same complaint for thousands of odd lines."""
+"""Cutting lines into words, beside the real HAProxy: equal words or the same complaint for thousands of odd lines."""
 
 from __future__ import annotations
 
