@@ -48,6 +48,18 @@ def _number(read: Callable[[Stream], int], argument: str) -> Read:
     return lambda stream: b"%04X" % read(stream)
 
 
+def _port(read: Callable[[Stream], int | None], argument: str) -> Read:
+    """The port of a connection that there may not have been."""
+
+    def port(stream: Stream) -> bytes | int | Absent:
+        number = read(stream)
+        if number is None:
+            return MISS
+        return b"%04X" % number if "X" in argument else number
+
+    return port
+
+
 def _logasap(stream: Stream) -> bool:
     log = stream.frontend.log
     return log is not None and log.asap
@@ -95,11 +107,11 @@ def backend_source_ip(argument: str) -> Read:
 def backend_source_port(argument: str) -> Read:
     """Local port of the connection to the server."""
 
-    def read(stream: Stream) -> int:
+    def read(stream: Stream) -> int | None:
         address: Any = facts.source(stream)
-        return address[1] if isinstance(address, tuple) else 0
+        return address[1] if isinstance(address, tuple) else None
 
-    return _number(read, argument)
+    return _port(read, argument)
 
 
 @alias("si", when="connect", verbatim=True)
@@ -111,7 +123,7 @@ def server_ip(argument: str) -> Read:
 @alias("sp", when="connect", verbatim=True)
 def server_port(argument: str) -> Read:
     """Port of the server."""
-    return _number(facts.server_port, argument)
+    return _port(facts.server_port, argument)
 
 
 # -- names -----------------------------------------------------------------------------------------------------------
@@ -269,13 +281,13 @@ def log_counter(argument: str) -> Read:
 @alias("hr", when="request")
 def request_captures(argument: str) -> Read:
     """Captured request headers between braces, `|` between them; nothing when none are declared."""
-    return lambda stream: facts.braces(stream.captures_request, stream.frontend.capture_slots[0])
+    return lambda stream: facts.braces(stream, stream.captures_request, stream.frontend.capture_slots[0])
 
 
 @alias("hs", when="response")
 def response_captures(argument: str) -> Read:
     """Captured response headers between braces, `|` between them; nothing when none are declared."""
-    return lambda stream: facts.braces(stream.captures_response, stream.frontend.capture_slots[1])
+    return lambda stream: facts.braces(stream, stream.captures_response, stream.frontend.capture_slots[1])
 
 
 def _list(argument: str, side: int) -> Read:
@@ -293,10 +305,12 @@ def _list(argument: str, side: int) -> Read:
         return b'"%b"' % text if quoted else text
 
     def read(stream: Stream) -> bytes | None:
-        slots = stream.frontend.capture_slots[side]
-        if not slots:
-            return None
-        return b" ".join([one(text) for text in getattr(stream, attribute) or [None] * slots])
+        captures = getattr(stream, attribute)
+        if captures is None:
+            if stream.request is None or not stream.frontend.capture_slots[side]:
+                return None
+            captures = [None] * stream.frontend.capture_slots[side]
+        return b" ".join([one(text) for text in captures])
 
     return read
 

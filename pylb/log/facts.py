@@ -112,8 +112,9 @@ def uri(stream: Stream) -> bytes:
 
 
 def version(stream: Stream) -> bytes:
+    """%HV; a request line without a version, also one that was cut, counts as HTTP/0.9."""
     parts = _parts(stream)
-    return BADREQ if parts is None else escape.line(parts[2])
+    return BADREQ if parts is None else escape.line(parts[2] or b"HTTP/0.9")
 
 
 def uri_without_query(stream: Stream) -> bytes:
@@ -143,10 +144,10 @@ def query(stream: Stream) -> bytes:
     return escape.line(mark + text)
 
 
-def braces(captures: list[bytes | None] | None, slots: int) -> bytes | None:
-    """{a|b|}: captured headers in order of declaration; None when nothing is captured here at all."""
+def braces(stream: Stream, captures: list[bytes | None] | None, slots: int) -> bytes | None:
+    """{a|b|}: captured headers in order of declaration; None when none are declared or nothing was understood."""
     if captures is None:
-        return b"{" + b"|" * (slots - 1) + b"}" if slots else None
+        return b"{" + b"|" * (slots - 1) + b"}" if slots and stream.request is not None else None
     header = escape.header
     return b"{" + b"|".join([b"" if text is None else header(text) for text in captures]) + b"}"
 
@@ -159,9 +160,9 @@ def server_ip(stream: Stream) -> bytes | None:
     return None if peer is None else address_text(peer)
 
 
-def server_port(stream: Stream) -> int:
+def server_port(stream: Stream) -> int | None:
     peer = _peer(stream) if stream.connect_start and stream.server is not None else None
-    return peer[1] if isinstance(peer, tuple) else 0
+    return peer[1] if isinstance(peer, tuple) else None
 
 
 def _peer(stream: Stream) -> Any:

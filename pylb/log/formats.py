@@ -77,11 +77,11 @@ def http_line(stream: Stream) -> bytes:
             line = escape.line(line)
     captured = stream.captures_request
     heads = b""
-    if captured is not None or frontend.capture_slots[0]:
-        heads = _braces(captured, frontend.capture_slots[0]) + b" "  # type: ignore[operator]
+    if captured is not None or (request is not None and frontend.capture_slots[0]):
+        heads = _braces(stream, captured, frontend.capture_slots[0]) + b" "  # type: ignore[operator]
     captured = stream.captures_response
-    if captured is not None or frontend.capture_slots[1]:
-        heads += _braces(captured, frontend.capture_slots[1]) + b" "  # type: ignore[operator]
+    if captured is not None or (request is not None and frontend.capture_slots[1]):
+        heads += _braces(stream, captured, frontend.capture_slots[1]) + b" "  # type: ignore[operator]
     cookies = stream.cookie_captured
     return b'%b:%d [%b.%b] %b%b %b/%b %d/%d/%d/%d/%d %d %d %b%b%b%b %d/%d/%d/%d/%b%d %d/%d %b"%b"' % (
         client.encode(),
