@@ -1,7 +1,8 @@
 """`balance leastconn`: the server with the fewest streams for its weight.
 
-A server's load is 0 when it is idle, else (streams + 1) * 256 // weight, served and queued ones together. Of equally
-loaded servers the one whose load changed longest ago is taken, so idle ones take turns.
+A server's load is 0 when it is idle, else (streams + 1) * 256 // weight, served and queued ones together; it is taken
+anew whenever a stream is given to the server or leaves it, not when one joins or leaves its queue. Of equally loaded
+servers the one whose load changed longest ago is taken, so idle ones take turns.
 
 The heap holds one entry per server that is never later than its true place: a load that grows is only noted, and the
 entry moved when it comes to the top; one that shrinks below its entry gets a new entry at once.

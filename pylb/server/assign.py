@@ -53,7 +53,6 @@ class Assignment:
         for server in backend.servers:
             if server.queue is None:
                 server.queue = Queue(server)
-            server.queue.changed = self.algorithm.took if self.algorithm is not None else None
         backend.assignment = self
 
     # -- asking for a server ------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ the living. Nothing is woken here: server/assign.py grants slots, the stream its
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
 from typing import Any
 
 from pylb.clock import clock
@@ -32,11 +31,10 @@ class Entry:
 class Queue:
     """Streams in waiting. `length` counts the living, `server` is None for a backend's queue."""
 
-    __slots__ = ("changed", "granted", "heap", "length", "peak", "sequence", "server")
+    __slots__ = ("granted", "heap", "length", "peak", "sequence", "server")
 
     def __init__(self, server: Any = None) -> None:
         self.server = server
-        self.changed: Callable[[Any], None] | None = None  # called with the server when its queue's length changes
         self.heap: list[Entry] = []
         self.length = 0
         self.peak = 0
@@ -55,8 +53,6 @@ class Queue:
         if self.length > self.peak:
             self.peak = self.length
         stream.waiting = entry
-        if self.changed is not None:
-            self.changed(self.server)
         return entry
 
     def head(self) -> Entry | None:
@@ -105,8 +101,6 @@ class Queue:
             stream.queue_backend += passed
         else:
             stream.queue_server += passed
-        if self.changed is not None:
-            self.changed(self.server)
 
 
 def leave(stream: Any) -> None:
