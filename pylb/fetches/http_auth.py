@@ -39,6 +39,8 @@ def _split(value: bytes) -> Credentials | None:
         user, colon, password = base64.b64decode(rest, validate=True).partition(b":")
     except binascii.Error:
         return None
+    if len(rest) % 4:
+        return None  # surplus padding, which the decoder lets pass
     return Credentials(known, user, password, b"") if colon else None
 
 
