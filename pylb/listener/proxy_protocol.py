@@ -16,7 +16,7 @@ import re
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
-from pylb.fetches.layer4 import destination, source
+from pylb.records.addresses import destination, source
 from pylb.sample.hashes import crc32c
 
 if TYPE_CHECKING:

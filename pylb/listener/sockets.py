@@ -292,7 +292,8 @@ def backlog(listener: Listener) -> int:
 def key(listener: Listener) -> str:
     """What makes two listeners of different processes the same socket, for handing it over."""
     values, address = listener.options, listener.address
-    parts = [address.family, address.host, str(address.port), listener.interface, values.get("namespace", "")]
+    number = address.fd if address.family == "fd" else address.port
+    parts = [address.family, address.host, str(number), listener.interface, values.get("namespace", "")]
     parts += [word for word in ("v6only", "v4v6", "transparent") if values.get(word)]
     return " ".join(parts)
 

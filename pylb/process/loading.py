@@ -1,0 +1,126 @@
+"""From the command line to a checked program: the steps parse, resolve, compile, check, and what `-c` says of them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from pylb import standard
+from pylb.config import reader
+from pylb.config.conditions import ConditionError, Surroundings, evaluate
+from pylb.config.model import Configuration
+from pylb.config.resolve import resolve
+from pylb.errors import Report, Severity
+from pylb.process import collector
+from pylb.process.command_line import Options, expand
+from pylb.process.messages import alert, voice
+from pylb.process.stop import Stop
+from pylb.program import Program
+from pylb.registry import Status
+
+
+def load(options: Options) -> Program:
+    """Reads and compiles. Prints every problem; raises Stop when there is one that counts."""
+    collector.loading()
+    standard.load()
+    if options.localpeer:
+        os.environ["HAPROXY_LOCALPEER"] = options.localpeer
+    report = Report()
+    try:
+        files = expand(options.files)
+    except OSError as error:
+        alert(f"config : Cannot open configuration file/directory {error.filename} : {error.strerror}")
+        raise Stop(1) from None
+    config = reader.load(files, report=report)
+    apply(options, config)
+    program = Program(config)
+    # What is wrong in the text would only cause follow-up errors in what is made of it.
+    broken = report.fatal
+    if not broken:
+        resolve(config)
+        if not report.fatal:
+            program.compile()
+    voice.report(report, diagnostics=options.diagnostics)
+    _judge(options, report, broken)
+    return program
+
+
+def apply(options: Options, config: Configuration) -> None:
+    """What the command line says wins over the file."""
+    settings = config.globals
+    if options.localpeer:
+        settings.set("localpeer", options.localpeer)
+    if options.maxconn:
+        settings.set("maxconn", options.maxconn)
+    if options.pidfile:
+        settings.set("pidfile", options.pidfile)
+    if options.proxy_maxconn:
+        for proxy in config.proxies:
+            if proxy.is_front and "maxconn" not in proxy.values:
+                proxy.set("maxconn", options.proxy_maxconn)
+    if options.resolve_failures:
+        for proxy in config.proxies:
+            for server in proxy.servers:
+                server.values.setdefault("init-addr", ("last", "libc", "none"))
+    if settings.get("quiet") and not options.verbose:
+        voice.quiet = True
+    if settings.get("zero-warning"):
+        options.zero_warning = True
+
+
+def _judge(options: Options, report: Report, broken: bool) -> None:
+    """The sentences that follow the problems; `broken` when the text itself is wrong."""
+    if report.fatal:
+        named = dict.fromkeys(item.span.file for item in report.items if item.severity is Severity.ALERT)
+        for file in filter(None, named if broken else ()):
+            alert(f"config : Error(s) found in configuration file : {file}")
+        alert("config : Fatal errors found in configuration.")
+        raise Stop(1)
+    if options.zero_warning and report.count(Severity.WARNING):
+        alert("config : Some warnings were found and 'zero-warning' is set. Aborting.")
+        raise Stop(1)
+
+
+def verdict(options: Options, program: Program) -> int:
+    """The last words and the exit code of `-c`."""
+    say = _silent if voice.quiet else print
+    if program.report.count(Severity.WARNING):
+        say("Warnings were found.")
+    if not has_listener(program):
+        say("Configuration file has no error but will not start (no listener) => exit.")
+        return 2
+    say("Configuration file is valid")
+    return 0
+
+
+def _silent(text: str) -> None:
+    pass
+
+
+def has_listener(program: Any) -> bool:
+    return bool(program.listeners) or bool(program.config.sections.get("peers"))
+
+
+def refuse_inert(options: Options, program: Program) -> None:
+    """A start with words that decide something and have no effect is refused unless it is asked for."""
+    if options.allow_inert:
+        return
+    unsafe = program.config.inert(Status.UNSAFE)
+    for use in unsafe:
+        place = f"parsing [{use.span.file}:{use.span.line}] : " if use.span.line else ""
+        alert(
+            f"config : {place}'{use.word.name}' is not enforced by this version and could let through what it forbids."
+        )
+    if unsafe:
+        alert("config : Refusing to start without these words (--allow-inert starts all the same).")
+        raise Stop(1)
+
+
+def condition(text: str) -> int:
+    """`-cc`: 0 when the condition holds, 1 when not, 2 when it cannot be read."""
+    standard.load()
+    try:
+        return 0 if evaluate(text, Surroundings(environment=dict(os.environ))) else 1
+    except ConditionError as error:
+        alert(f"config : Failed to evaluate condition: {error.message}")
+        return 2
