@@ -14,7 +14,11 @@ HIGH_WATER: Final = 1 << 16
 
 
 class CommandError(Exception):
-    """The command cannot be carried out; the text is the answer, at level err."""
+    """The command cannot be carried out; the text is the answer, at level err (`end`: a few of HAProxy's have no line end)."""
+
+    def __init__(self, text: str, end: str = "\n") -> None:
+        super().__init__(text)
+        self.end = end
 
 
 class Call:
@@ -41,14 +45,14 @@ class Call:
         """Waits until a slow reader has taken what was written: answers are never held in memory as a whole."""
         await self.session.drain()
 
-    def say(self, text: str, severity: int = 6) -> None:
+    def say(self, text: str, severity: int = 6, end: str = "\n") -> None:
         """A line of feedback, behind its severity where `severity-output` asks for that."""
         mode = self.session.severity
         if mode == "number":
             text = f"[{severity}]: {text}"
         elif mode == "string":
             text = f"[{SEVERITIES[severity]}]: {text}"
-        self.write(text + "\n")
+        self.write(text + end)
 
     def arg(self, index: int, missing: str = "") -> str:
         """An argument; without it, `missing` is the answer."""

@@ -62,7 +62,7 @@ def change_weight(server: Any, text: str) -> None:
     """`<n>` between 0 and 256, or `<n>%` of the configured weight."""
     match = re.match(r"[ \t]*([+-]?[0-9]+)(%?)", text)
     if match is None:
-        raise CommandError("Empty weight string empty or preceded by garbage")
+        raise CommandError("Empty weight string empty or preceded by garbage", "")
     if match.end() != len(text):
         raise CommandError("Trailing garbage in weight string")
     number = int(match[1])
@@ -177,7 +177,7 @@ async def set_maxconn_server(call: Call) -> None:
     server = call.server()
     text = call.arg(1, "Require <maxconn>.")
     if re.fullmatch(r"[ \t]*[0-9]+.*", text) is None:
-        raise CommandError("maxconn string empty or preceded by garbage")
+        raise CommandError("maxconn string empty or preceded by garbage", "")
     if re.fullmatch(r"[ \t]*[0-9]+", text) is None:
         raise CommandError("Trailing garbage in maxconn string")
     server.maxconn = server.minconn = _leading(text)

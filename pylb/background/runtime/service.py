@@ -130,7 +130,7 @@ class Session:
                 raise CommandError(f"This command is restricted to {mode} mode only.")
             await word.factory(call)
         except CommandError as error:
-            call.say(str(error), 3)
+            call.say(str(error), 3, error.end)
 
 
 class Runtime(Service):

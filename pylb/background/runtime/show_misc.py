@@ -200,7 +200,7 @@ async def set_var(call: Call) -> None:
         raise CommandError("Only process-wide variables (proc.*) may be set here.")
     kind, text = ("expr", call.arg(1)) if len(call.args) < 3 else (call.arg(1), " ".join(call.args[2:]))
     if kind not in ("expr", "fmt"):
-        raise CommandError(f"'set var': arg type must be either 'expr' or 'fmt' but got '{kind}'.")
+        raise CommandError(f"'set var': arg type must be either 'expr' or 'fmt' but got '{kind}'.", "")
     if not text:
         raise CommandError("'set var': missing expression or format.")
     site = Site(call.program.config, None, "cli", Point.CLI, what="cli")

@@ -7,6 +7,7 @@ from typing import Any, Final
 from pylb.background.runtime.call import Call
 from pylb.clock import clock
 from pylb.registry import command
+from pylb.server.state import IN_MAINT, Admin
 
 STATE_VERSION: Final = 1
 STATE_FIELDS: Final = (
@@ -37,8 +38,11 @@ def is_name(server: Any) -> bool:
 def state_line(server: Any, born: float) -> str:
     """One line of `show servers state`, which is also the format of server state files."""
     backend = server.backend
-    maintained = bool(server.admin & 0x27)
-    check_state = 8 if maintained and server.admin & 0x04 else 6 if server.checked else 0
+    maintained = bool(server.admin & IN_MAINT)
+    # HAProxy keeps what the configuration said, also when the server has been enabled since.
+    configured = bool(server.values.get("disabled"))
+    admin = int(server.admin) | Admin.CONFIG_MAINT if configured else int(server.admin)
+    check_state = 8 if configured else 6 if server.checked else 0
     fields = (
         backend.uuid,
         backend.name,
@@ -46,7 +50,7 @@ def state_line(server: Any, born: float) -> str:
         server.name,
         address_of(server),
         0 if maintained else int(server.operation),
-        int(server.admin),
+        int(admin),
         server.weight,
         server.initial_weight,
         int(clock.now - (server.last_change or born)),

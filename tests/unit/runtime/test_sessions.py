@@ -85,7 +85,7 @@ async def test_experimental_commands_need_their_mode(cli: Any) -> None:
         "\n\nproc.t: type=str value=<a3>\n"
     )
     assert await cli("experimental-mode on;set var proc.x str foo") == (
-        "\n'set var': arg type must be either 'expr' or 'fmt' but got 'str'.\n\n"
+        "\n'set var': arg type must be either 'expr' or 'fmt' but got 'str'.\n"
     )
 
 
