@@ -49,6 +49,7 @@ class Program:
         self.frontends: list[Frontend] = []
         self.backends: dict[str, Backend] = {}
         self.listeners: list[Listener] = []
+        self.runtime_listeners: list[Listener] = []  # of the runtime sockets (background.runtime.keywords)
         self.references: dict[str, Any] = {}  # maps and ACL files by path
         self.log_targets: dict[Any, Any] = {}
         self.variables: dict[str, Any] = {}  # scope proc

@@ -55,6 +55,8 @@ def detach(pidfile: PidFile | None) -> Daemon:
         os.close(writer)
         _wait(reader, pidfile)
     os.close(reader)
+    if pidfile is not None:
+        pidfile.close()
     os.setsid()
     if os.fork():
         os._exit(0)
@@ -88,5 +90,9 @@ class PidFile:
         if self.descriptor >= 0:
             os.ftruncate(self.descriptor, 0)
             os.pwrite(self.descriptor, f"{pid}\n".encode(), 0)
+            self.close()
+
+    def close(self) -> None:
+        if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1

@@ -13,7 +13,6 @@ from pylb.errors import Diagnostic, Severity
 
 RESERVE = 26  # beside connections and listeners: epoll, signals, logs, checks, the runtime socket's clients
 PER_CONNECTION = 2
-DEFAULT_MAXCONN = 100  # when the limit is tiny, HAProxy's least
 
 
 def settle(settings: Any, listeners: int, wanted: int = 0) -> tuple[int, list[Diagnostic]]:
@@ -31,9 +30,8 @@ def settle(settings: Any, listeners: int, wanted: int = 0) -> tuple[int, list[Di
     maxconn = wanted or settings.get("maxconn") or 0
     asked = settings.get("ulimit-n") or 0
     if not maxconn:
-        maxconn = max(DEFAULT_MAXCONN, (ceiling - reserve) // PER_CONNECTION)
-        need = asked or max(soft, min(ceiling, maxconn * PER_CONNECTION + reserve))
-        need = asked or (ceiling if ceiling < maxconn * PER_CONNECTION + reserve else need)
+        maxconn = max(1, (ceiling - reserve) // PER_CONNECTION)
+        need = asked or min(ceiling, maxconn * PER_CONNECTION + reserve)
     else:
         need = asked or maxconn * PER_CONNECTION + reserve
     problems += _raise_files(need, soft, hard, ceiling, strict=settings.get("strict-limits", True))

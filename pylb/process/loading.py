@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from pylb import standard
+from pylb.background.runtime.keywords import listeners as runtime_listeners
 from pylb.config import reader
 from pylb.config.conditions import ConditionError, Surroundings, evaluate
 from pylb.config.model import Configuration
@@ -40,6 +41,7 @@ def load(options: Options) -> Program:
         resolve(config)
         if not report.fatal:
             program.compile()
+            program.runtime_listeners = runtime_listeners(program)
     voice.report(report, diagnostics=options.diagnostics)
     _judge(options, report, broken)
     return program
@@ -98,7 +100,8 @@ def _silent(text: str) -> None:
 
 
 def has_listener(program: Any) -> bool:
-    return bool(program.listeners) or bool(program.config.sections.get("peers"))
+    """Whether there is anything to listen on: a bind line, a runtime socket, a peers section."""
+    return bool(program.listeners or program.runtime_listeners or program.config.sections.get("peers"))
 
 
 def refuse_inert(options: Options, program: Program) -> None:

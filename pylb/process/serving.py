@@ -18,7 +18,6 @@ import uvloop
 
 from pylb.background.base import Service
 from pylb.background.runtime import process_facts
-from pylb.background.runtime.keywords import listeners as runtime_listeners
 from pylb.background.runtime.service import Runtime
 from pylb.errors import Diagnostic, Severity
 from pylb.listener import sockets
@@ -60,9 +59,7 @@ class Worker:
         if not has_listener(program):
             alert("[haproxy.main()] No enabled listener found (check for 'bind' directives) ! Exiting.")
             raise Stop(1)
-        given = getattr(program, "runtime_listeners", None)
-        self.control = list(given) if given is not None else runtime_listeners(program)
-        program.runtime_listeners = self.control
+        self.control = program.runtime_listeners
         wanted = [*(one for one in program.listeners if not one.frontend.disabled), *self.control]
         maxconn, problems = limits.settle(self.settings, len(wanted) + len(program.servers), self.options.maxconn)
         program.maxconn = maxconn
