@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import time
 from typing import Any, Final
 
@@ -93,9 +94,12 @@ FIELDS: Final = tuple(
 
 
 def resident() -> int:
-    """Resident memory of the process in bytes."""
-    with open("/proc/self/statm", "rb") as file:
-        return int(file.read().split()[1]) * 4096
+    """Resident memory of the process in bytes; its maximum so far where /proc is out of reach (a chroot)."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * 4096
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def uptime_text(seconds: int) -> str:
