@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 HANDLED: Final = tuple(BODIES)
 """Statuses that have a page by default: the ones that errorfile, errorloc and http-error take."""
 
+BODYLESS: Final = frozenset((*range(100, 200), 204, 304))
+
 _NO_CACHE: Final = field(b"cache-control", b"no-cache")
 _HTML: Final = field(b"content-type", b"text/html")
 _EMPTY_LENGTH: Final = field(b"content-length", b"0")
@@ -66,8 +68,11 @@ class Fixed:
             response.framing = framing
             response.length = len(self.body)
         response.body = self.body
+        response.bodyless = self.status in BODYLESS
         if self.close:
             response.close = True
+            if stream is not None:
+                stream.keep = False
         return response
 
 
@@ -135,6 +140,7 @@ class Written:
         if body and self.type is not None:
             fields.append(self.type)
         response.body = body
+        response.bodyless = self.status in BODYLESS
         return response
 
 

@@ -186,15 +186,17 @@ def _replace(words: Words, site: Site, *, by_item: bool) -> Build:
 
 
 def _join_items(value: bytes, parts: list[bytes], changed: list[bytes]) -> bytes:
-    """The field value with items exchanged where they stand; blanks and commas between them stay."""
+    """The field value with items exchanged where they stand; an exchanged one loses the blanks around it."""
     out = []
     at = 0
     for old, new in zip(parts, changed, strict=True):
         found = value.find(old, at)
-        out += [value[at:found], new]
-        at = found + len(old)
-    out.append(value[at:])
-    return b"".join(out)
+        end = found + len(old)
+        stop = value.find(b",", end)
+        stop = len(value) if stop < 0 else stop
+        out.append(value[at:stop] if new == old else new)
+        at = stop + 1
+    return b",".join(out)
 
 
 @action("replace-header", places=HTTP, usage="<name> <regex> <format>")

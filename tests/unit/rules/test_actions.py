@@ -39,8 +39,8 @@ HEADERS = [
     ("del-header st -m end", [b"x: 1, 2", b"y: old", b"x: 3"]),
     ("replace-header X ([0-9]) <\\1>", [b"host: h", b"x: <1>", b"y: old", b"x: <3>"]),
     ("replace-header Y nope z", [b"host: h", b"x: 1, 2", b"y: old", b"x: 3"]),
-    ("replace-value X ([0-9]) <\\1>", [b"host: h", b"x: <1>, <2>", b"y: old", b"x: <3>"]),
-    ("replace-value X 2 \\x41%[method]", [b"host: h", b"x: 1, AGET", b"y: old", b"x: 3"]),
+    ("replace-value X ([0-9]) <\\1>", [b"host: h", b"x: <1>,<2>", b"y: old", b"x: <3>"]),
+    ("replace-value X 2 \\x41%[method]", [b"host: h", b"x: 1,AGET", b"y: old", b"x: 3"]),
 ]
 
 
