@@ -18,12 +18,18 @@ from pylb.sample.site import Site
 
 if TYPE_CHECKING:
     from pylb.balance.algorithm import Algorithm
+    from pylb.config.model import ProxyConfig
     from pylb.config.words import Line
 
 _KNOWN: Final = (
     "balance only supports 'roundrobin', 'static-rr', 'leastconn', 'source', 'uri', 'url_param', 'hdr(name)' and "
     "'rdp-cookie(name)' options."
 )
+
+
+def kind_of_proxy(config: ProxyConfig) -> str:
+    """How HAProxy calls a section in messages: a listen section is a `proxy`."""
+    return "proxy" if config.kind == "listen" else config.kind
 
 
 class Balance(NamedTuple):

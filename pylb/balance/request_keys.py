@@ -7,9 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from pylb.balance.keyed import by_bytes
+from pylb.balance.keywords import kind_of_proxy
 from pylb.config.units import parse_integer
 from pylb.config.words import to_bytes
+from pylb.errors import ConfigError
 from pylb.registry import Status, algorithm
+from pylb.sample import expression
 from pylb.sample.values import Absent
 
 if TYPE_CHECKING:
@@ -177,11 +180,19 @@ def rdp_cookie(words: Words, site: Site) -> Build:
 @algorithm("hash")
 def hash_expression(words: Words, site: Site) -> Build:
     """The value of a sample expression. Without one, servers take turns."""
-    from pylb.sample import expression
-
     if words.end:
         words.fail("balance hash requires a sample expression.")
-    tree = expression.parse(words, site)
+    text = words.peek()
+    try:
+        tree = expression.parse(words, site)
+    except ConfigError as error:
+        proxy, span = site.proxy, site.span
+        assert proxy is not None
+        raise ConfigError(
+            f"{kind_of_proxy(proxy)} '{proxy.name}' [{proxy.span.file}:{proxy.span.line}]: "
+            f"failed to parse 'balance hash' expression '{text}' in : {error.message}.",
+            error.span if error.span.line else span,
+        ) from None
 
     def build(backend: Any) -> Algorithm:
         value = tree.compile_as("bin", backend.program)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pylb.balance.keyed import by_address
-from pylb.fetches.layer4 import source as source_address
+from pylb.records.addresses import source as source_address
 from pylb.registry import algorithm
 from pylb.sample.values import Absent
 

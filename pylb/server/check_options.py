@@ -97,6 +97,7 @@ choice(
     "observe",
     ("none", "layer4", "layer7"),
     "'observe' expects one of 'none', 'layer4', 'layer7' but got '{}'.",
+    missing="'observe' expects <mode> as argument..",
     status=Status.HARMLESS,
     note=NO_CHECKS,
     doc="Judges the server by live traffic too.",

@@ -75,7 +75,7 @@ def cookie(line: Line) -> None:
 
 def _domain(words: Words, rule: CookieRule) -> None:
     domain = words.next("'domain' expects <domain> as argument.")
-    if "." not in domain[1:]:
+    if "." not in domain:
         words.line.warning(
             f"domain '{domain}' contains no embedded dot, this configuration may not work properly (see RFC6265#5.2.3)."
         )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from pylb import registry
-from pylb.balance.keywords import Balance
+from pylb.balance.keywords import Balance, kind_of_proxy
 from pylb.errors import NOWHERE, ConfigError
 from pylb.registry import Kind
 from pylb.server import state
@@ -37,6 +37,7 @@ def equip(backend: Backend, program: Any) -> None:
             continue
         backend.servers.append(server)
         backend.by_name[server.name] = server
+        _check_ports(server, report)
     number_servers(backend.servers)
     _inherit_source(backend)
     backend.retries = max(0, config.get("retries", RETRIES_DEFAULT))
@@ -45,21 +46,60 @@ def equip(backend: Backend, program: Any) -> None:
     backend.fullconn = config.get("fullconn", 0)
     balance = config.get("balance")
     if balance is None:
-        factory = registry.find(Kind.BALANCE, "roundrobin")
-        assert factory is not None
-        balance = Balance("roundrobin", factory.factory(None, None), False)
+        balance = _roundrobin()
     if balance.http and not config.http:
         report.warning(
-            f"'balance {balance.name}' will be ignored for {config.kind} '{backend.name}' "
-            "(needs 'mode http'). Falling back to round robin.",
-            config.where.get("balance", NOWHERE),
+            f"Layer 7 hash not possible for {kind_of_proxy(config)} '{backend.name}' (needs 'mode http'). "
+            "Falling back to round robin."
         )
+        balance = _roundrobin()
     backend.algorithm = balance.build(backend)
     if config.http:
         backend.persistence = Persistence.of(backend, program)
+    else:
+        _without_http(backend, report)
     Assignment(backend, program.wake)
     if config.get("dispatch") is not None and not backend.servers:
         backend.assignment.fallback = _dispatched(backend, config.get("dispatch"))
+
+
+def _roundrobin() -> Balance:
+    word = registry.find(Kind.BALANCE, "roundrobin")
+    assert word is not None
+    return Balance("roundrobin", word.factory(None, None), False)
+
+
+def _check_ports(server: Server, report: Any) -> None:
+    """A check needs a port to connect to."""
+    values = server.values
+    span = server.line.span if server.line is not None else NOWHERE
+    if values.get("agent-check") and "agent-port" not in values:
+        report.alert(
+            f"'server {server.backend.name}/{server.name}' : server {server.name} does not have agent port. "
+            "Agent check has been disabled.",
+            span,
+        )
+    if values.get("check") and server.address is not None and not server.port and "port" not in values:
+        addressed = values.get("addr")
+        if addressed is None or not addressed.port:
+            report.alert(
+                f"config: {kind_of_proxy(server.backend.config)} '{server.backend.name}': server '{server.name}' "
+                "has neither service port nor check port."
+            )
+
+
+def _without_http(backend: Backend, report: Any) -> None:
+    """What HAProxy says about cookies in TCP mode."""
+    kind = kind_of_proxy(backend.config)
+    if backend.config.get("cookie") is not None:
+        report.warning(f"cookie will be ignored for {kind} '{backend.name}' (needs 'mode http').")
+    for server in backend.servers:
+        if server.redirect:
+            report.alert(f"{kind} '{backend.name}' : server cannot have cookie or redirect prefix in non-HTTP mode.")
+        if server.cookie:
+            report.warning(
+                f"{kind} '{backend.name}' : ignoring cookie for server '{server.name}' as HTTP mode is disabled."
+            )
 
 
 def link(backends: Iterable[Backend], program: Any) -> None:
@@ -141,8 +181,8 @@ def _compile_rules(backend: Backend, rules: list[UseServer], program: Any) -> Ca
         server = backend.by_name.get(rule.name)
         if server is None and rule.format is None:
             program.report.alert(
-                f"{backend.config.kind} '{backend.name}' : unable to find server '{rule.name}' referenced in a "
-                "'use-server' rule.",
+                f"{kind_of_proxy(backend.config)} '{backend.name}' : unable to find server '{rule.name}' "
+                "referenced in a 'use-server' rule.",
                 rule.span,
             )
             continue

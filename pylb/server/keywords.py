@@ -13,6 +13,7 @@ from pylb.config.addresses import check_numeric, parse_address
 from pylb.config.units import parse_integer
 from pylb.errors import ConfigError, Span
 from pylb.registry import BACK, Status, keyword
+from pylb.sample import condition, logformat
 from pylb.sample.scopes import Point
 from pylb.sample.site import Site
 from pylb.server.options import take_source
@@ -109,25 +110,14 @@ def use_server(line: Line) -> None:
 
     The name may be a log-format string.
     """
-    from pylb.sample import logformat
-
     words = line.args()
     name = words.next("'use-server' expects a server name.")
     site = Site(line.config, line.proxy, "use-server", Point.BE_SERVER, line.span, "use-server")
     if words.peek() not in ("if", "unless"):
         words.fail("'use-server' requires either 'if' or 'unless' followed by a condition.")
-    condition = _condition(line, words, site, "switching rule")
+    tree = condition.parse(words, site)
     pattern = logformat.parse(name, site) if "%" in name else None
-    line.record.append("use-server", UseServer(name, pattern, condition, line.span), line.span)
-
-
-def _condition(line: Line, words: Any, site: Site, what: str) -> Any:
-    from pylb.sample import condition
-
-    try:
-        return condition.parse(words, site)
-    except ConfigError as error:
-        raise ConfigError(f"error detected while parsing {what} : {error.message}", error.span, error.hint) from None
+    line.record.append("use-server", UseServer(name, pattern, tree, line.span), line.span)
 
 
 def _persist_rule(line: Line) -> None:
@@ -135,8 +125,7 @@ def _persist_rule(line: Line) -> None:
     site = Site(line.config, line.proxy, line.name, Point.BE_REQUEST, line.span, line.name)
     if words.peek() not in ("if", "unless"):
         words.fail(f"'{line.name}' requires either 'if' or 'unless' followed by a condition.")
-    condition = _condition(line, words, site, f"a '{line.name}' rule")
-    line.record.append("persist rules", (line.name, condition), line.span)
+    line.record.append("persist rules", (line.name, condition.parse(words, site)), line.span)
 
 
 @keyword("force-persist", places=("listen", "backend"), usage="{ if | unless } <condition>")

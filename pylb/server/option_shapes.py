@@ -61,8 +61,12 @@ def flag(name: str, key: str, value: Any, *, status: Status = Status.FULL, note:
     declare(Kind.SERVER, name, take, status=status, note=note, doc=doc)
 
 
-def choice(name: str, wanted: tuple[str, ...], message: str, *, status: Status, note: str, doc: str) -> None:
+def choice(
+    name: str, wanted: tuple[str, ...], message: str, *, missing: str = "", status: Status, note: str, doc: str
+) -> None:
     def take(words: Words, server: ServerLine) -> None:
+        if words.end and missing:
+            words.fail(missing)
         word = words.peek() or ""
         if word not in wanted:
             words.fail(message.format(word), last=False)

@@ -85,7 +85,7 @@ def server_id(words: Words, server: ServerLine) -> None:
     """
     if server.name == "default-server":
         words.fail("'id' option is not accepted in default-server sections")
-    value = parse_integer(words.next("'id' : expects an integer argument.."))
+    value = parse_integer(words.next("'id' : expects an integer argument."))
     if value <= 0:
         words.fail("'id' : custom id has to be > 0.")
     server.values["id"] = value
@@ -133,7 +133,9 @@ _PROXY_OPTIONS: Final = ("ssl", "cert-cn", "ssl-cipher", "cert-sig", "cert-key",
 @server_option("proxy-v2-options", usage="<option>[,<option>]*")
 def proxy_v2_options(words: Words, server: ServerLine) -> None:
     """Extra records of the PROXY v2 header: ssl cert-cn ssl-cipher cert-sig cert-key authority crc32c unique-id."""
-    options = tuple(words.next("'proxy-v2-options' expects <option> as argument..").split(","))
+    if words.end:
+        words.fail("'' : proxy v2 option not implemented.")
+    options = tuple(words.next().split(","))
     for option in options:
         if option not in _PROXY_OPTIONS:
             words.fail(f"'{option}' : proxy v2 option not implemented.")

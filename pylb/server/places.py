@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pylb.errors import NOWHERE, ConfigError
-from pylb.fetches.layer4 import destination
+from pylb.records.addresses import destination
 from pylb.sample.values import Absent
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from pylb import registry
+from pylb.balance.keywords import kind_of_proxy
 from pylb.config.addresses import check_numeric, parse_address
 from pylb.config.model import ServerLine
 from pylb.errors import ConfigError, did_you_mean
@@ -79,8 +80,9 @@ def _range(text: str, line: Line) -> tuple[int, int]:
 
 
 def _address(words: Words, text: str, label: str) -> Address:
+    log = words.line.proxy.get("mode") == "log"
     try:
-        address = parse_address(text, port="optional", offsets=True, zero_port=True, descriptors=False, datagrams=True)
+        address = parse_address(text, port="optional", offsets=True, zero_port=True, descriptors=False, datagrams=log)
         check_numeric(address)
     except ValueError as error:
         words.fail(f"{label}{error}")
@@ -109,7 +111,7 @@ def _enter(line: Line, record: ServerLine, span: Any) -> None:
     other = next((each for each in proxy.servers if each.name == record.name), None)
     if other is not None:
         raise ConfigError(
-            f"{proxy.kind} '{proxy.name}', another server named '{record.name}' was already defined "
+            f"{kind_of_proxy(proxy)} '{proxy.name}', another server named '{record.name}' was already defined "
             f"at line {other.span.line}, please use distinct names.",
             span,
         )

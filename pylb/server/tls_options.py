@@ -6,10 +6,13 @@ whom we connect to, or through what, are unsafe as well.
 
 from __future__ import annotations
 
+import ipaddress
+import os
 from typing import TYPE_CHECKING, Final
 
+from pylb.config.addresses import parse_address
 from pylb.config.units import parse_integer
-from pylb.registry import Status, server_option
+from pylb.registry import Kind, Status, declare, server_option
 from pylb.server.option_shapes import choice, flag, text
 
 if TYPE_CHECKING:
@@ -80,8 +83,6 @@ def verify(words: Words, server: ServerLine) -> None:
 
 for _name, _missing, _status, _note in (
     ("resolvers", "'resolvers' expects <id> as argument..", Status.HARMLESS, "the name is resolved once, at start"),
-    ("namespace", "'namespace' : expects <name> as argument.", Status.UNSAFE, "network namespaces are not entered"),
-    ("socks4", "'socks4' expects <addr>:<port> as argument..", Status.UNSAFE, "connections go directly to the server"),
     ("tcp-md5sig", "'tcp-md5sig' : missing password.", Status.UNSAFE, "segments are not signed"),
     ("guid", "'guid' : expects an argument.", Status.HARMLESS, "stored only"),
     ("shard", "'shard' expects an integer argument.", Status.HARMLESS, "peers come later"),
@@ -93,8 +94,6 @@ for _name, _missing, _status, _note in (
     ("init-state", "'init-state' expects a state.", Status.HARMLESS, "checks come later"),
     ("quic-cc-algo", "'quic-cc-algo' expects an algorithm.", Status.HARMLESS, "stored only"),
     ("cc", "'cc' : expects an argument.", Status.HARMLESS, "stored only"),
-    ("proto", "'proto' : missing value.", Status.HARMLESS, "servers are spoken to in HTTP/1"),
-    ("check-proto", "'check-proto' : missing value.", Status.HARMLESS, "checks come later"),
 ):
     text(_name, _missing, status=_status, note=_note, doc=f"`{_name}` of the server.")
 
@@ -147,7 +146,13 @@ choice(
 )
 def resolve_net(words: Words, server: ServerLine) -> None:
     """Networks to prefer among the addresses of a name."""
-    server.values["resolve-net"] = tuple(words.next("'resolve-net' expects a list of networks..").split(","))
+    networks = []
+    for network in words.next("'resolve-net' expects a list of networks..").split(","):
+        try:
+            networks.append(ipaddress.ip_network(network, strict=False))
+        except ValueError:
+            words.fail(f"'resolve-net' invalid network '{network}'..")
+    server.values["resolve-net"] = tuple(networks)
 
 
 @server_option(
@@ -172,3 +177,39 @@ def tcp_user_timeout(words: Words, server: ServerLine) -> None:
     if not value.isdecimal():
         words.fail("'tcp-ut' : expects a positive delay in milliseconds.")
     server.values["tcp-ut"] = parse_integer(value)
+
+
+@server_option("namespace", usage="<name>", status=Status.UNSAFE, note="network namespaces are not entered")
+def namespace(words: Words, server: ServerLine) -> None:
+    """The network namespace in which the server lives."""
+    name = words.next("'namespace' : expects <name> as argument.")
+    if name != "*" and not os.path.exists(f"/var/run/netns/{name}"):
+        words.fail(f"Cannot open namespace '{name}'.")
+    server.values["namespace"] = name
+
+
+@server_option("socks4", usage="<addr>:<port>", status=Status.UNSAFE, note="connections go directly to the server")
+def socks4(words: Words, server: ServerLine) -> None:
+    """A SOCKS4 proxy through which the server is reached."""
+    text = words.next("'socks4' expects <addr>:<port> as argument..")
+    try:
+        server.values["socks4"] = parse_address(text, port="required", descriptors=False)
+    except ValueError as error:
+        words.fail(f"'socks4 {text}' : {error}")
+
+
+_PROTOCOLS: Final = ("h1", "h2", "fcgi", "spop", "none")
+
+
+def _protocol(name: str, status: Status, note: str, doc: str) -> None:
+    def take(words: Words, server: ServerLine) -> None:
+        protocol = words.next(f"'{name}' : missing value.")
+        if protocol not in _PROTOCOLS:
+            words.fail(f"'{name}' :  unknown MUX protocol '{protocol}'.")
+        server.values[name] = protocol
+
+    declare(Kind.SERVER, name, take, usage="<name>", status=status, note=note, doc=doc)
+
+
+_protocol("proto", Status.HARMLESS, "servers are spoken to in HTTP/1", "The protocol spoken to the server.")
+_protocol("check-proto", Status.HARMLESS, "checks come later", "The protocol that checks speak to the server.")
