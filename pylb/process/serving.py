@@ -21,6 +21,7 @@ from pylb.background.runtime import process_facts
 from pylb.background.runtime.service import Runtime
 from pylb.errors import Diagnostic, Severity
 from pylb.listener import sockets
+from pylb.log import targets
 from pylb.process import background, collector, limits, privileges, sealed
 from pylb.process.command_line import Options
 from pylb.process.loading import has_listener
@@ -105,6 +106,7 @@ class Worker:
         loop = uvloop.new_event_loop()
         program = self.program
         program.make_worker()
+        targets.open_all(program)
         facts = process_facts.of(program)
         facts.refresh()
         facts.maxconn = facts.hard_maxconn = program.maxconn
