@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -62,7 +64,12 @@ class Demo:
         self.port = port
         argv = [sys.executable, "-m", "pylb", "demo", "--port", str(port)]
         self.process = subprocess.Popen(
-            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=surroundings(), text=True
+            argv,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=surroundings(),
+            text=True,
+            start_new_session=True,
         )
         wait_until(lambda: listening_inodes(port) or self.process.poll() is not None, 15, "the demo to listen")
 
@@ -78,10 +85,10 @@ class Demo:
 def demo() -> Iterator[Demo]:
     one = Demo(free_port())
     yield one
-    if one.process.poll() is None:
-        one.process.kill()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(one.process.pid, signal.SIGKILL)
     if one.process.stdout is not None and not one.process.stdout.closed:
-        one.process.communicate()
+        one.process.communicate(timeout=10)
 
 
 def test_the_demo_balances_over_three_servers_and_prints_what_to_try(demo):
