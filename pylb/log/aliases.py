@@ -70,7 +70,7 @@ def _logasap(stream: Stream) -> bool:
 
 @alias("ci", when="accept", verbatim=True)
 def client_ip(argument: str) -> Read:
-    """Client address, the one of the connection or what a PROXY header or a rule put in its place; `unix` for sockets."""
+    """Client address: the connection's, or what a PROXY header or a rule put in its place; `unix` for sockets."""
     return _address(lambda stream: facts.client_ip(stream.session), argument)
 
 

@@ -1,11 +1,12 @@
 """Dates and timers as log aliases (manual 8.2.6 and 8.4).
 
-Dates come in two families: those of the moment the stream's time began (%t, %T, %Tl, %Ts, %ms: accept, or the end of the
-previous exchange), and those of the request's first byte (%tr, %trg, %trl). Neither flag Q nor E touches them.
+Dates come in two families: those of the moment the stream's time began (%t, %T, %Tl, %Ts, %ms: accept, or the end of
+the previous exchange), and those of the request's first byte (%tr, %trg, %trl). Neither flag Q nor E touches them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pylb.log import dates, timers
@@ -99,12 +100,14 @@ for _name, _read, _http, _doc in (
     ("Tu", timers.user, False, "From the accept to the end, without the idle time."),
 ):
 
-    def _total(argument: str, read: Read = _read) -> Read:
+    def _total(argument: str, read: Callable[[Stream], int] = _read) -> Read:
         def total(stream: Stream) -> bytes | int:
             log = stream.frontend.log
             value = read(stream)
-            return b"+%d" % value if log is not None and log.asap else value  # type: ignore[str-bytes-safe]
+            return b"+%d" % value if log is not None and log.asap else value
 
         return total
 
-    alias(_name, http=_http, when="end", verbatim=True, doc=f"{_doc} Milliseconds; `+` before it under `option logasap`.")(_total)
+    alias(
+        _name, http=_http, when="end", verbatim=True, doc=f"{_doc} Milliseconds; `+` before it under `option logasap`."
+    )(_total)

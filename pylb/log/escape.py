@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 
 _TABLE = [b"#%02X" % code for code in range(256)]
-search_line = re.compile(rb'[^ !$-~]').search
-_search_header = re.compile(rb'[^ !$-z~]').search
-_sub_line = re.compile(rb'[^ !$-~]').sub
-_sub_header = re.compile(rb'[^ !$-z~]').sub
+search_line = re.compile(rb"[^ !$-~]").search
+_search_header = re.compile(rb"[^ !$-z~]").search
+_sub_line = re.compile(rb"[^ !$-~]").sub
+_sub_header = re.compile(rb"[^ !$-z~]").sub
 
 
 def _code(found: re.Match[bytes]) -> bytes:

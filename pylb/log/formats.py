@@ -1,8 +1,8 @@
 """The built-in line formats, and the two default ones written out by hand.
 
-`httplog` and `tcplog` are the texts that `option httplog` and `option tcplog` stand for; `http_line` and `tcp_line` write
-the same bytes as a compile of those texts would (a test compares them), several times faster: one formatting operation,
-timers computed together. They are what most installations log with, for every request.
+`httplog` and `tcplog` are the texts that `option httplog` and `option tcplog` stand for; `http_line` and `tcp_line`
+write the same bytes as a compile of those texts would (a test compares them), several times faster: one formatting
+operation, timers computed together. They are what most installations log with, for every request.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ from pylb.log.dates import LOCAL, MILLISECONDS, local_ms
 if TYPE_CHECKING:
     from pylb.records.stream import Stream
 
+_HTTPLOG: Final = (
+    "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r"
+)
 TEXTS: Final = {
-    "httplog": "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r",
+    "httplog": _HTTPLOG,
     "httplog clf": '%{+Q}o %{-Q}ci - - [%trg] %r %ST %B "" "" %cp %ms %ft %b %s '
     "%TR %Tw %Tc %Tr %Ta %tsc %ac %fc %bc %sc %rc %sq %bq %CC %CS %hrl %hsl",
     "tcplog": "%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq",
-    "httpslog": "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r "
-    "%[fc_err]/%[ssl_fc_err,hex]/%[ssl_c_err]/%[ssl_c_ca_err]/%[ssl_fc_is_resumed] %[ssl_fc_sni]/%sslv/%sslc",
+    "httpslog": f"{_HTTPLOG} %[fc_err]/%[ssl_fc_err,hex]/%[ssl_c_err]/%[ssl_c_ca_err]/%[ssl_fc_is_resumed] "
+    "%[ssl_fc_sni]/%sslv/%sslc",
 }
 
 _search = escape.search_line

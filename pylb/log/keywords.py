@@ -25,7 +25,7 @@ SYSLOG_PORT: Final = 514
 
 @dataclass(slots=True)
 class LogLine:
-    """One `log` line. `form` None: what log-send-hostname makes of the default; `ranges` select among `size` messages."""
+    """One `log` line. `form` None: the default (see log-send-hostname); `ranges` select among `size` messages."""
 
     address: Address
     length: int
@@ -40,7 +40,7 @@ class LogLine:
 
 @dataclass(slots=True)
 class FormatLine:
-    """A chosen line format: `name` is a built-in one ("httplog", "httplog clf", "tcplog", "httpslog") or "" with a text."""
+    """A line format: `name` is a built-in one ("httplog", "httplog clf", "tcplog", "httpslog"), or "" with a text."""
 
     name: str
     text: str
@@ -63,9 +63,9 @@ def log_global(line: Line) -> None:
 
     The address is `host[:port]` (UDP, port 514 by default), the path of a unix datagram socket, `stdout`, `stderr` or
     `fd@<number>`. `len` cuts lines (80 to 65535, 1024 by default); `format` chooses what precedes them (local, rfc3164,
-    rfc5424, priority, short, timed, iso, raw); `sample 1,3-4:5` takes some of every five; the facility is one of syslog's
-    24, the levels bound what is sent and how important it may look. `no log` forgets the destinations given so far.
-    Manual, section 3.1.
+    rfc5424, priority, short, timed, iso, raw); `sample 1,3-4:5` takes some of every five; the facility is one of
+    syslog's 24, the levels bound what is sent and how important it may look. `no log` forgets the destinations given so
+    far. Manual, section 3.1.
     """
     if line.negated:
         _flush(line)
@@ -77,7 +77,8 @@ def log_global(line: Line) -> None:
 @keyword(
     "log",
     places=PROXY,
-    usage="global | <address> [len <length>] [format <format>] [sample <ranges>:<size>] <facility> [<level> [<minlevel>]]",
+    usage="global | <address> [len <length>] [format <format>] [sample <ranges>:<size>] <facility> "
+    "[<level> [<minlevel>]]",
     negatable=True,
     status=Status.PARTIAL,
     note="ring@ and stream addresses are accepted, but their lines are dropped and counted",
@@ -111,7 +112,8 @@ def _parse(line: Line, expected: str) -> LogLine:
         raise ConfigError(f"log : expects {expected}", line.span)
     where = words.next()
     address_span = words.last_span
-    length, form, ranges, size = DEFAULT_LENGTH, None, (), 0
+    length, form, size = DEFAULT_LENGTH, None, 0
+    ranges: tuple[tuple[int, int], ...] = ()
     if words.accept("len"):
         length = _length(words)
     if words.accept("format"):
@@ -164,7 +166,8 @@ def _sample(words: Words) -> tuple[tuple[tuple[int, int], ...], int]:
     size = int(size_text[:9])
     if ranges[-1][1] > size:
         words.fail(
-            f"log : sample size {size} should be greater or equal to {ranges[-1][1]} the maximum of the high ranges limits"
+            f"log : sample size {size} should be greater or equal to {ranges[-1][1]} "
+            "the maximum of the high ranges limits"
         )
     return tuple(ranges), size
 
@@ -357,5 +360,3 @@ def option_log_separate_errors(line: Line) -> None:
 def option_log_health_checks(line: Line) -> None:
     """Logs every change of a health check's result, not only changes of the server's state."""
     _side(line, "backend")
-
-

@@ -35,7 +35,9 @@ class Destination:
 
     __slots__ = ("head", "length", "least", "most", "ranges", "seen", "send", "size", "structured", "target")
 
-    def __init__(self, line: LogLine, target: targets.Target, head: Callable[[int], bytes], structured: Write | None) -> None:
+    def __init__(
+        self, line: LogLine, target: targets.Target, head: Callable[[int], bytes], structured: Write | None
+    ) -> None:
         self.target = target
         self.send = target.send
         self.head = head
@@ -68,8 +70,8 @@ class Logger:
 
     The stream calls `emit` once: at its start when `early` (formats that only speak of the client), when the response
     head or the server connection is there when `asap`, else at its end, after the slots of backend and server are given
-    back (as in HAProxy, %bc and %sc do not count the stream itself, %ac and %fc do). `needs_source` asks the data plane to
-    keep `stream.source`, the local address of the server connection.
+    back (as in HAProxy, %bc and %sc do not count the stream itself, %ac and %fc do). `needs_source` asks the data plane
+    to keep `stream.source`, the local address of the server connection.
     """
 
     __slots__ = (
@@ -189,7 +191,7 @@ def is_failure(stream: Stream) -> bool:
 
 
 def nothing_received(stream: Stream) -> bool:
-    """The client has sent nothing at all. A proxy's own refusal (P) answers something, even where no byte is counted."""
+    """The client has sent nothing at all: a refusal of ours (P) answers something, even where no byte is counted."""
     return not (
         stream.received or stream.bytes_in or stream.request is not None or stream.data or stream.end_state == b"P"
     )
@@ -283,7 +285,8 @@ def unique_id_header(proxy_config: ProxyConfig, program: Any) -> Callable[[Strea
     def add(stream: Stream) -> None:
         if not stream.unique_id:
             stream.unique_id = make(stream)
-        stream.request.fields.append(field(lowered, stream.unique_id))  # type: ignore[union-attr]
+        if stream.request is not None:
+            stream.request.fields.append(field(lowered, stream.unique_id))
 
     return add
 

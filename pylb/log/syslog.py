@@ -1,7 +1,8 @@
-"""What stands before a message: priority, date, host, tag, pid, by `format` (RFC 3164, RFC 5424 and HAProxy's short forms).
+"""What stands before a message: priority, date, host, tag, pid, by `format` (RFC 3164, RFC 5424 and HAProxy's short
+forms).
 
-A `Head` belongs to one `log` line and one tag. `head.make(level)` is called once per message: everything but the date is
-formatted once per process, and the formats whose date has seconds only are formatted once per second.
+A `Head` belongs to one `log` line and one tag. `head.make(level)` is called once per message: everything but the date
+is formatted once per process, and the formats whose date has seconds only are formatted once per second.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Where log lines go: one shared target per address, opened once at start, never waiting.
 
-`send(line)` takes a complete message with its line feed. What cannot be sent at once is dropped and counted, as a syslog
-client must: `counters.process.dropped_logs` is what `show info` prints. Datagram sockets are connected while the process
-still sees the file system, so that /dev/log works from inside a chroot; when the receiver restarts, the first send that
-fails connects again, at most once a second.
+`send(line)` takes a complete message with its line feed. What cannot be sent at once is dropped and counted, as a
+syslog client must: `counters.process.dropped_logs` is what `show info` prints. Datagram sockets are connected while the
+process still sees the file system, so that /dev/log works from inside a chroot; when the receiver restarts, the first
+send that fails connects again, at most once a second.
 """
 
 from __future__ import annotations

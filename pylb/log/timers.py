@@ -1,10 +1,11 @@
 """The timers of a log line in milliseconds, as HAProxy counts them (manual 8.4).
 
 All are differences of whole milliseconds since the moment the stream's time began: accept for the first stream of a
-connection, the end of the previous exchange for later ones. So they always add up: Tt = Th + Ti + TR + Tw + Tc + Tr + Td.
+connection, the end of the previous exchange for later ones. So they always add up: Tt = Th + Ti + TR + Tw + Tc + Tr +
+Td.
 
-# Invariant: `stream.start` is the first byte of the request (mode http) or the accept (mode tcp); `idle_time` and, for the
-# first stream, the handshake lie before it. A moment that never came is 0.0 and makes its timer -1.
+# Invariant: `stream.start` is the first byte of the request (mode http) or the accept (mode tcp); `idle_time` and, for
+# the first stream, the handshake lie before it. A moment that never came is 0.0 and makes its timer -1.
 """
 
 from __future__ import annotations

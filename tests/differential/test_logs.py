@@ -31,12 +31,48 @@ from tests.harness.peers import requires
 
 pytestmark = requires("haproxy")
 
-FACTS = (
-    "ci cp fi fp bi bp si sp Ts ms Th Ti TR Tw Tc Tr Ta ST B U pid rt lc ac fc bc sc rc sq bq ts tsc b s".split()
-)
+FACTS = [
+    "ci",
+    "cp",
+    "fi",
+    "fp",
+    "bi",
+    "bp",
+    "si",
+    "sp",
+    "Ts",
+    "ms",
+    "Th",
+    "Ti",
+    "TR",
+    "Tw",
+    "Tc",
+    "Tr",
+    "Ta",
+    "ST",
+    "B",
+    "U",
+    "pid",
+    "rt",
+    "lc",
+    "ac",
+    "fc",
+    "bc",
+    "sc",
+    "rc",
+    "sq",
+    "bq",
+    "ts",
+    "tsc",
+    "b",
+    "s",
+]
 REFERENCE = " ".join(f"%{name}" for name in FACTS)
 
-NUMBERS = "%B %bi %bp %Ta %Tc %Td %Th %Ti %Tq %TR %Tr %Tt %Tu %Tw %U %ac %bc %bq %cp %fc %fp %lc %ms %pid %rc %rt %sc %sp %sq %ST %Ts"
+NUMBERS = (
+    "%B %bi %bp %Ta %Tc %Td %Th %Ti %Tq %TR %Tr %Tt %Tu %Tw %U %ac %bc %bq %cp %fc %fp %lc %ms %pid %rc %rt %sc %sp "
+    "%sq %ST %Ts"
+)
 TEXTS = "%CC %CS %H %HM %HP %HPO %HQ| %HU %HV %ID %b %ci %f %fi %ft %hr %hrl| %hs %hsl| %r %s %si %sslc %sslv %ts %tsc"
 DATES = "%t %T %Tl %tr %trg %trl"
 
@@ -47,14 +83,19 @@ def flagged(text: str, flags: str) -> str:
 
 FORMATS = [
     *(formats.TEXTS[name].replace("/%[ssl_fc_is_resumed]", "") for name in formats.TEXTS),
-    *(one for text in (NUMBERS, TEXTS, DATES) for one in (text, *(flagged(text, f) for f in ("+Q", "+X", "+E", "+Q,+X", "+Q,+E")))),
+    *(
+        one
+        for text in (NUMBERS, TEXTS, DATES)
+        for one in (text, *(flagged(text, f) for f in ("+Q", "+X", "+E", "+Q,+X", "+Q,+E")))
+    ),
     "%{+Q}o %r %{-Q}s %ST %ci text  with   spaces %b %%",
     "%{+X}o %Ts %rt %pid %cp %ci",
 ]
 
 REQUESTS = {
     "plain": b"GET /a/b?x=1 HTTP/1.1\r\nHost: h\r\n\r\n",
-    "captures": b'GET /a?y="2" HTTP/1.1\r\nHost: h"o#s{t}|x\r\nUser-Agent: my "ua" \\ ]x\r\nX-E: \r\nCookie: ck=abc; o=1\r\n\r\n',
+    "captures": b'GET /a?y="2" HTTP/1.1\r\nHost: h"o#s{t}|x\r\nUser-Agent: my "ua" \\ ]x\r\nX-E: \r\n'
+    b"Cookie: ck=abc; o=1\r\n\r\n",
     "old": b"GET /old HTTP/1.0\r\n\r\n",
     "absolute": b"GET http://h/p?q HTTP/1.1\r\nHost: h\r\n\r\n",
     "post": b"POST /post HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello",

@@ -11,7 +11,6 @@ import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -93,13 +92,15 @@ def both(tmp_path: Path) -> Iterator[Both]:
 
 
 CHANGES = [
-    "set server", "set server be", "set server be/s1", "set server be/nope state ready", "set server nope/s1 state ready",
+    "set server", "set server be", "set server be/s1", "set server be/nope state ready",
+    "set server nope/s1 state ready",
     "set server be/s1 foo", "set server be/s1 state", "set server be/s1 state foo", "set server be/s1 state maint",
     "show servers state be", "set server be/s1 state drain", "show servers state be", "set server be/s1 state ready",
     "show servers state", "set server be/s1 weight", "set server be/s1 weight abc", "set server be/s1 weight 300",
     "set server be/s1 weight -1", "set server be/s1 weight 50%", "get weight be/s1", "set server be/s1 weight 200%",
     "get weight be/s1", "set server be/s1 weight 20", "get weight be/s1", "get weight", "get weight be",
-    "get weight be/nope", "get weight nope/s1", "set weight be/s1 5", "set weight be/s1", "set weight", "get weight be/s1",
+    "get weight be/nope", "get weight nope/s1", "set weight be/s1 5", "set weight be/s1", "set weight",
+    "get weight be/s1",
     "set server be/s1 addr foo", "set server be/s1 addr", "set server be/s1 addr 127.0.0.2",
     "set server be/s1 addr 127.0.0.2 port 8080", "show servers state be", "set server be/s1 health foo",
     "disable server", "disable server be", "disable server be/s1", "show servers state be", "enable server be/s1",
@@ -107,7 +108,8 @@ CHANGES = [
     "disable frontend", "disable frontend nope", "disable frontend tcpf", "disable frontend tcpf",
     "enable frontend tcpf", "enable frontend tcpf", "enable frontend nope",
     "set maxconn frontend", "set maxconn frontend fe", "set maxconn frontend fe 10", "set maxconn frontend nope 10",
-    "set maxconn server be/s1", "set maxconn server be/s1 abc", "set maxconn server be/s1 10", "set maxconn server be/nope 1",
+    "set maxconn server be/s1", "set maxconn server be/s1 abc", "set maxconn server be/s1 10",
+    "set maxconn server be/nope 1",
     "set maxconn global", "set maxconn global 50", "set maxconn global 1000000",
     "set timeout", "set timeout cli", "set timeout cli foo", "set timeout cli 10s", "set timeout foo 10",
     "shutdown frontend", "shutdown frontend nope", "shutdown session", "shutdown session 0x1234",
@@ -121,7 +123,8 @@ CHANGES = [
     "show servers state nope", "show sess 0x123", "show map nope", "show acl nope", "get map nope x",
     "add map #1", "add map #1 /c", "add acl #0", "set map #1 /a", "del map #1", "clear map", "clear map nope",
     "show stat 1 x 2", "quit", "prompt;show env FOO\nprompt", "prompt;show env FOO;quit",
-    "show env FOO <<\nx\n", "prompt\nshow env FOO <<\nx\ny\n\nquit", "show servers conn nope", "expert-mode", "experimental-mode",
+    "show env FOO <<\nx\n", "prompt\nshow env FOO <<\nx\ny\n\nquit", "show servers conn nope", "expert-mode",
+    "experimental-mode",
 ]  # fmt: skip
 
 
@@ -194,14 +197,22 @@ def test_show_info_has_the_same_fields(both: Both) -> None:
     assert [line.partition(":")[0] for line in plain[1].split("\n")] == [
         line.partition(":")[0] for line in plain[0].split("\n")
     ]
-    assert [line.split(":")[:3] for line in typed[1].split("\n")] == [line.split(":")[:3] for line in typed[0].split("\n")]
+    assert [line.split(":")[:3] for line in typed[1].split("\n")] == [
+        line.split(":")[:3] for line in typed[0].split("\n")
+    ]
     assert re.sub(r'"value":[^{}]+\}\}', "", shaped[1]) == re.sub(r'"value":[^{}]+\}\}', "", shaped[0])
 
 
 def test_show_lists_have_the_same_shape(both: Both) -> None:
-    conn, errors, sockets, sess = both.commands(["show servers conn be", "show errors", "show cli sockets", "show sess all"])
-    assert [len(line.split(" ")) for line in conn[1].split("\n")[:1]] == [len(line.split(" ")) for line in conn[0].split("\n")[:1]]
-    assert [line.split(" ")[:5] for line in conn[1].split("\n")[1:]] == [line.split(" ")[:5] for line in conn[0].split("\n")[1:]]
+    conn, errors, sockets, sess = both.commands(
+        ["show servers conn be", "show errors", "show cli sockets", "show sess all"]
+    )
+    assert [len(line.split(" ")) for line in conn[1].split("\n")[:1]] == [
+        len(line.split(" ")) for line in conn[0].split("\n")[:1]
+    ]
+    assert [line.split(" ")[:5] for line in conn[1].split("\n")[1:]] == [
+        line.split(" ")[:5] for line in conn[0].split("\n")[1:]
+    ]
     assert re.sub(r"\[.*\]", "", errors[1]) == re.sub(r"\[.*\]", "", errors[0])
     assert re.sub(r"@\S*/", "@", sockets[1]) == re.sub(r"@\S*/", "@", sockets[0])
     assert sess[1].endswith("\n")

@@ -14,7 +14,10 @@ HIGH_WATER: Final = 1 << 16
 
 
 class CommandError(Exception):
-    """The command cannot be carried out; the text is the answer, at level err (`end`: a few of HAProxy's have no line end)."""
+    """The command cannot be carried out; the text is the answer, at level err.
+
+    `end`: a few of HAProxy's answers have no line end.
+    """
 
     def __init__(self, text: str, end: str = "\n") -> None:
         super().__init__(text)

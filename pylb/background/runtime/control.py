@@ -34,7 +34,10 @@ USAGE: Final = (
     note="state, weight, addr [port] and health; agents, check addresses, fqdn and ssl come with their rooms",
 )
 async def set_server(call: Call) -> None:
-    """Changes a server: `state ready|drain|maint`, `weight <n>[%]`, `addr <ip> [port <port>]`, `health up|stopping|down`."""
+    """Changes a server.
+
+    `state ready|drain|maint`, `weight <n>[%]`, `addr <ip> [port <port>]`, `health up|stopping|down`.
+    """
     server = call.server()
     setting = _SETTINGS.get(call.arg(1))
     if setting is None:
@@ -74,9 +77,7 @@ def change_weight(server: Any, text: str) -> None:
         raise CommandError("Absolute weight can only be between 0 and 256 inclusive.")
     algorithm = server.backend.algorithm
     if getattr(algorithm, "static", False) and number not in (0, server.initial_weight):
-        raise CommandError(
-            "Backend is using a static LB algorithm and only accepts weights '0%' and '100%'."
-        )
+        raise CommandError("Backend is using a static LB algorithm and only accepts weights '0%' and '100%'.")
     state.set_weight(server, number)
 
 
@@ -96,7 +97,9 @@ def _address(call: Call, server: Any) -> None:
     locate(server, packed, port=port)
     changes = [f"IP changed from '{old}' to '{text}'" if not same else "no need to change the addr"]
     if call.arg(3) == "port":
-        changes.append(f"port changed from '{old_port}' to '{port}'" if port != old_port else "no need to change the port")
+        changes.append(
+            f"port changed from '{old_port}' to '{port}'" if port != old_port else "no need to change the port"
+        )
     call.say(", ".join(changes) + " by 'stats socket command'")
 
 

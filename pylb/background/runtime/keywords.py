@@ -1,6 +1,7 @@
 """`stats socket`, `stats timeout` and `stats maxconn` of the global section.
 
-A runtime socket is a Listener like those of `bind` (same options, opened by the same code), of a frontend called GLOBAL.
+A runtime socket is a Listener like those of `bind` (same options, opened by the same code), of a frontend called
+GLOBAL.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The three shapes of statistics: CSV, typed and JSON lines (management manual 9.1 and 9.2).
 
-A `Value` is one field of one object. Tags are HAProxy's three letters (origin, nature, scope); types u32, u64, s32, str.
+A `Value` is one field of one object. Tags are HAProxy's three letters (origin, nature, scope); types u32, u64, s32,
+str.
 """
 
 from __future__ import annotations
@@ -50,13 +51,11 @@ def typed_info(values: Iterable[Value], process: int) -> str:
 
 def typed_row(row: Row, process: int) -> str:
     head = f"{row.kind}.{row.proxy}.{row.id}"
-    return "".join(
-        f"{head}.{v.position}.{v.name}.{process}:{v.tags}:{v.type}:{v.value}\n" for v in row.values
-    )
+    return "".join(f"{head}.{v.position}.{v.name}.{process}:{v.tags}:{v.type}:{v.value}\n" for v in row.values)
 
 
 def _object(value: Value, process: int) -> dict[str, object]:
-    origin, nature, scope = value.tags
+    origin, nature, scope = tuple(value.tags)
     return {
         "field": {"pos": value.position, "name": value.name},
         "processNum": process,

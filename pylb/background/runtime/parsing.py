@@ -1,7 +1,8 @@
 r"""Bytes of a runtime session -> commands.
 
-Commands end with a line feed or `;`. A backslash keeps the next character from its meaning (`\ ` `\;` `\\`). A line whose
-last word is `<<` announces a payload: the following lines up to an empty one. Nothing here can fail, whatever the bytes.
+Commands end with a line feed or `;`. A backslash keeps the next character from its meaning (`\ ` `\;` `\\`). A line
+whose last word is `<<` announces a payload: the following lines up to an empty one. Nothing here can fail, whatever the
+bytes.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The runtime socket's sessions: accepting, prompts, one-shot and interactive mode, bounds and timeouts.
 
 Without `prompt`, whatever commands are in the first piece of input are answered, then the connection ends. With it, the
-session goes on until `quit`, a second `prompt`, the timeout or the client's end. Input is bounded by a buffer, output by
-the client's reading; any bytes may come and only end this session.
+session goes on until `quit`, a second `prompt`, the timeout or the client's end. Input is bounded by a buffer, output
+by the client's reading; any bytes may come and only end this session.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ DEFAULT_MAXCONN = 10
 class Session:
     """One connection to a runtime socket. Lives until it is closed."""
 
-    def __init__(self, service: Runtime, listener: Any, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, service: Runtime, listener: Any, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self.service = service
         self.listener = listener
         self.reader = reader

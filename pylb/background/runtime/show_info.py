@@ -173,7 +173,8 @@ def numbers(call: Call, fractions: bool) -> dict[str, Any]:
 async def show_info(call: Call) -> None:
     """Prints facts about the process: versions, limits, totals, rates.
 
-    `typed` and `json` print the machine's forms, `desc` adds what each field means, `float` prints times with fractions.
+    `typed` and `json` print the machine's forms, `desc` adds what each field means, `float` prints times with
+    fractions.
     """
     flags = set(call.args)
     known = numbers(call, "float" in flags)

@@ -119,19 +119,24 @@ async def show_errors(call: Call) -> None:
         await call.drain()
 
 
+BUFFER = 16384
+
+
 def _capture_text(proxy: Any, side: str, capture: Any, number: int) -> str:
     source = capture.src
     address = f"{source[0]}:{source[1]}" if isinstance(source, tuple) else "unix:1"
     backend, server = capture.backend, capture.server
-    where = (
-        f"  backend {backend.name} (#{backend.uuid}), " if backend is not None else "  backend <NONE> (#-1), "
-    ) + (f"server {server.name} (#{server.id}), " if server is not None else "server <NONE> (#-1), ")
+    where = (f"  backend {backend.name} (#{backend.uuid}), " if backend is not None else "  backend <NONE> (#-1), ") + (
+        f"server {server.name} (#{server.id}), " if server is not None else "server <NONE> (#-1), "
+    )
     frontend = capture.frontend
     head = (
         f" \n[{dates.local_ms(capture.wall).decode()}] {'frontend' if side == 'request' else 'backend'} "
         f"{proxy.name} (#{proxy.uuid}): invalid {side}\n"
         f"{where}event #{number}, src {address}\n"
-        f"  frontend {frontend.name} (#{frontend.uuid}), error at position {capture.offset}: {capture.reason}\n \n"
+        f"  buffer starts at 0 (including 0 out), {max(0, BUFFER - len(capture.data))} free,\n"
+        f"  len {len(capture.data)}, wraps at {BUFFER}, error at position {capture.offset}\n"
+        f"  {capture.reason}, received by frontend {frontend.name} (#{frontend.uuid}) :\n  \n"
     )
     return head + "".join(dump(capture.data))
 

@@ -100,7 +100,8 @@ async def show_servers_conn(call: Call) -> None:
             idle = len(server.idle)
             call.write(
                 f"{backend.name}/{server.name} {backend.uuid}/{server.id} {address_of(server)} {server.port} - "
-                f"{PURGE_DELAY_MS} {server.served} {server.counters.conn_max} 0 0 {idle} {server.pool_max} {idle} {idle}\n"
+                f"{PURGE_DELAY_MS} {server.served} {server.counters.conn_max} 0 "
+                f"0 {idle} {server.pool_max} {idle} {idle}\n"
             )
         await call.drain()
 

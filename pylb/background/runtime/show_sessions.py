@@ -77,7 +77,8 @@ def details(session: Any) -> str:
         if backend is not None
         else "  backend=<NONE> (id=-1 mode=-)",
         f"  server={server.name} (id={server.id})" if server is not None else "  server=<NONE> (id=-1)",
-        f"  age={age_text(clock.now - session.accept_time)} fd={getattr(session.connection, 'fd', -1)} back_fd={_back(stream)}",
+        f"  age={age_text(clock.now - session.accept_time)} fd={getattr(session.connection, 'fd', -1)} "
+        f"back_fd={_back(stream)}",
     ]
     if stream is not None:
         text.append(f"  req={stream.bytes_in} bytes to the server, res={stream.bytes_out} bytes to the client")

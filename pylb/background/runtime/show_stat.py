@@ -70,15 +70,25 @@ def frontend_numbers(frontend: Any, maxconn: int) -> Numbers:
     return numbers
 
 
-def _modules(counters: Any, http: bool) -> Numbers:
-    """The counters behind the `-`: TLS and HTTP/2 are those of rooms to come, HTTP/1 are the proxy's own."""
+def _modules(counters: Any, http: bool, servers: Any = None) -> Numbers:
+    """The counters behind the `-`: TLS and HTTP/2 are those of rooms to come, HTTP/1 are the proxy's own.
+
+    For a backend, `servers` are those whose connections count.
+    """
     numbers: Numbers = dict.fromkeys(MODULES, 0)
-    if http:
-        numbers["h1_open_connections"] = numbers["h1_open_streams"] = counters.conn_cur
-        numbers["h1_total_connections"] = counters.conn_total or counters.connect_total
+    if not http:
+        return numbers
+    if servers is None:
+        numbers["h1_open_connections"] = counters.conn_cur
+        numbers["h1_total_connections"] = counters.conn_total
         numbers["h1_total_streams"] = counters.req_total
-        numbers["h1_bytes_in"] = counters.bytes_in
-        numbers["h1_bytes_out"] = counters.bytes_out
+    else:
+        numbers["h1_open_connections"] = sum(len(server.idle) + server.served for server in servers)
+        numbers["h1_open_streams"] = sum(server.served for server in servers)
+        numbers["h1_total_connections"] = sum(server.counters.connect_total for server in servers)
+        numbers["h1_total_streams"] = sum(s.counters.connect_total + s.counters.reuse_total for s in servers)
+    numbers["h1_bytes_in"] = counters.bytes_in if servers is None else counters.bytes_out
+    numbers["h1_bytes_out"] = counters.bytes_out if servers is None else counters.bytes_in
     return numbers
 
 
@@ -203,8 +213,10 @@ def backend_numbers(backend: Any, maxconn: int, born: float) -> Numbers:
         "algo": algorithm(backend),
         "uweight": sum(server.weight for server in serving),
         **dict.fromkeys(("agg_server_status", "agg_server_check_status", "agg_check_status"), 0),
-        **_modules(c, backend.http),
+        **_modules(c, backend.http, backend.servers),
     }
+    for total, count in (("connect", "connect_total"), ("reuse", "reuse_total"), ("lbtot", "lb_total")):
+        numbers[total] = max(numbers[total], sum(getattr(server.counters, count) for server in backend.servers))
     if backend.servers:
         numbers["downtime"] = 0 if up else min((int(clock.now - s.last_change) for s in backend.servers), default=0)
     if backend.http:
@@ -241,7 +253,9 @@ def csv_row(numbers: Numbers) -> str:
     return ",".join(cells) + ",\n"
 
 
-def objects(program: Any, process: Any, proxy: int, types: int, sid: int, flags: set[str]) -> Iterator[tuple[str, Numbers]]:
+def objects(
+    program: Any, process: Any, proxy: int, types: int, sid: int, flags: set[str]
+) -> Iterator[tuple[str, Numbers]]:
     """Frontends and backends in order of the file; a listen section is a frontend, its servers, then its backend."""
     by_id: dict[int, tuple[Any, Any]] = {}
     for frontend in program.frontends:

@@ -1,7 +1,8 @@
 """The fields of `show stat`: names and order of HAProxy 2.6, with the tags and types of the typed output.
 
 `FIELDS` are the standard columns; behind a column that only holds `-` come `MODULES`, the counters of TLS, HTTP/2 and
-HTTP/1. A backend's tags differ in a few places (`BACKEND_TAGS`). Source: management manual 9.1, and the program's output.
+HTTP/1. A backend's tags differ in a few places (`BACKEND_TAGS`). Source: management manual 9.1, and the program's
+output.
 """
 
 from __future__ import annotations

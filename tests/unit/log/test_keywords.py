@@ -112,7 +112,13 @@ def test_defaults_of_a_log_line() -> None:
 
 @pytest.mark.parametrize(
     ("text", "family", "detail"),
-    [("stdout", "fd", 1), ("stderr", "fd", 2), ("fd@7", "fd", 7), ("/dev/log", "unix", "/dev/log"), ("ring@r", "ring", "r")],
+    [
+        ("stdout", "fd", 1),
+        ("stderr", "fd", 2),
+        ("fd@7", "fd", 7),
+        ("/dev/log", "unix", "/dev/log"),
+        ("ring@r", "ring", "r"),
+    ],
 )
 def test_addresses(text: str, family: str, detail: object) -> None:
     (line,) = lines(load(f"log {text} local0"))

@@ -25,7 +25,10 @@ from tests.harness.waiting import wait_until
 from tests.unit.log.conftest import BASE
 from tests.unit.log.streams import finished, proxies
 
-LINE = b'10.0.0.1:4711 [22/Nov/2026:18:42:46.128] fe be/s1 1/2/3/5/16 200 93 - - ---- 0/0/0/0/0 0/0 "GET /a/b?x=1 HTTP/1.1"'
+LINE = (
+    b"10.0.0.1:4711 [22/Nov/2026:18:42:46.128] fe be/s1 1/2/3/5/16 200 93 - - ---- 0/0/0/0/0 0/0 "
+    b'"GET /a/b?x=1 HTTP/1.1"'
+)
 
 
 def received(syslog: Syslog, count: int = 1) -> list[bytes]:
@@ -158,7 +161,8 @@ def _without_micro(line: bytes) -> bytes:
 
 def test_structured_data_stands_before_the_message(build: Any, syslog: Syslog) -> None:
     built = build(
-        f'log 127.0.0.1:{syslog.port} format rfc5424 local0\noption httplog\nlog-format-sd "[ex@1 b=\\"%B\\"]"\nlog-tag xx'
+        f"log 127.0.0.1:{syslog.port} format rfc5424 local0\noption httplog\n"
+        'log-format-sd "[ex@1 b=\\"%B\\"]"\nlog-tag xx'
     )
     built.logger.emit(on(built, finished()))
     (line,) = received(syslog)
@@ -225,7 +229,9 @@ def test_normal_lines_can_be_left_out(build: Any, syslog: Syslog) -> None:
 
 def test_connections_without_a_byte_can_be_left_out(build: Any, syslog: Syslog) -> None:
     nothing = {"request": None, "bytes_in": 0, "end_state": b"C", "end_cause": b"R"}
-    found = levels(build, syslog, "\noption dontlognull", changed(**nothing), changed(**nothing, received=3), finished())
+    found = levels(
+        build, syslog, "\noption dontlognull", changed(**nothing), changed(**nothing, received=3), finished()
+    )
     assert found == [b"<6>", b"<6>"]
 
 
@@ -302,7 +308,10 @@ def test_refused_connections(build: Any, syslog: Syslog) -> None:
     built = build(f"log 127.0.0.1:{syslog.port} format raw local0\noption httplog")
     stream = finished()
     built.logger.refused(on(built, stream), b"Connection error during SSL handshake")
-    assert received(syslog)[0] == b"10.0.0.1:4711 [22/Nov/2026:18:42:46.107] fe/li: Connection error during SSL handshake\n"
+    assert (
+        received(syslog)[0]
+        == b"10.0.0.1:4711 [22/Nov/2026:18:42:46.107] fe/li: Connection error during SSL handshake\n"
+    )
 
 
 def test_unique_ids(build: Any) -> None:

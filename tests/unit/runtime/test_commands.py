@@ -73,7 +73,17 @@ async def test_show_stat_typed_and_json_tell_the_same(cli: Any) -> None:
 async def test_show_info_in_all_shapes(cli: Any) -> None:
     lines = (await cli("show info")).rstrip("\n").split("\n")
     names = [line.partition(": ")[0] for line in lines]
-    assert names[:9] == ["Name", "Version", "Release_date", "Nbthread", "Nbproc", "Process_num", "Pid", "Uptime", "Uptime_sec"]
+    assert names[:9] == [
+        "Name",
+        "Version",
+        "Release_date",
+        "Nbthread",
+        "Nbproc",
+        "Process_num",
+        "Pid",
+        "Uptime",
+        "Uptime_sec",
+    ]
     assert names[-1] == "Tainted"
     typed = (await cli("show info typed")).rstrip("\n").split("\n")
     assert typed[7].startswith("7.Uptime.1:MDP:str:0d 0h00m")
@@ -213,7 +223,8 @@ async def test_maps_change_for_those_who_use_them(cli: Any, tmp_path: Path) -> N
 async def test_show_errors_dumps_the_last_bad_messages(cli: Any) -> None:
     frontend = cli.program.frontends[0]
     frontend.last_bad_request = SimpleNamespace(
-        wall=clock.wall, frontend=frontend, backend=None, server=None, src=("1.2.3.4", 5), data=b"GET /\x01 \\\r\nx\r\n",
+        wall=clock.wall, frontend=frontend, backend=None, server=None, src=("1.2.3.4", 5),
+        data=b"GET /\x01 \\\r\nx\r\n",
         offset=5, reason="odd byte",
     )  # fmt: skip
     text = await cli("show errors")
@@ -225,7 +236,9 @@ async def test_show_errors_dumps_the_last_bad_messages(cli: Any) -> None:
 
 
 async def test_show_sess_lists_live_sessions(cli: Any) -> None:
-    session = Session(cli.program.frontends[0], SimpleNamespace(name="li1", id=1), None, ("1.2.3.4", 5), clock.now, clock.wall)
+    session = Session(
+        cli.program.frontends[0], SimpleNamespace(name="li1", id=1), None, ("1.2.3.4", 5), clock.now, clock.wall
+    )
     cli.program.sessions.append(session)
     line = await cli("show sess")
     assert line.startswith(f"{id(session):#x}: proto=tcpv4 src=1.2.3.4:5 fe=fe be=<NONE> srv=<none> ts=00 ")

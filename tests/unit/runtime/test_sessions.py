@@ -94,7 +94,9 @@ async def test_help_and_unknown_commands(cli: Any) -> None:
     assert text.startswith("The following commands are valid at this level:\n  add acl")
     assert text.rstrip("\n").split("\n")[-1].startswith("  quit                                    : ")
     assert all(line.startswith("  show ") for line in (await cli("help show")).split("\n")[1:-5])
-    assert (await cli("show nonsense")).startswith("Unknown command, but maybe one of the following ones is a better match:\n")
+    assert (await cli("show nonsense")).startswith(
+        "Unknown command, but maybe one of the following ones is a better match:\n"
+    )
     assert (await cli("set maxconn")).count("  set maxconn ") == 3
     assert (await cli("")).startswith("Unknown command. Please enter one of the following commands only:\n")
 
@@ -144,9 +146,11 @@ FRAGMENTS = st.lists(
     st.one_of(
         st.binary(max_size=40),
         st.sampled_from(
-            [b"show ", b"stat ", b"info ", b"sess ", b"set ", b"server ", b"be/s1 ", b"state ", b"weight ", b"map ", b"#1 ",
+            [b"show ", b"stat ", b"info ", b"sess ", b"set ", b"server ", b"be/s1 ", b"state ", b"weight ", b"map ",
+             b"#1 ",
              b"<<\n", b";", b"\\", b"\n", b"prompt\n", b"typed ", b"json ", b"get ", b"add ", b"acl ", b"help ", b"-1 ",
-             b"maxconn ", b"frontend ", b"fe ", b"errors ", b"env ", b"\xff\xfe ", b"clear counters all\n", b"%", b"proc.x "]
+             b"maxconn ", b"frontend ", b"fe ", b"errors ", b"env ", b"\xff\xfe ", b"clear counters all\n", b"%",
+             b"proc.x "]
         ),
     ),
     max_size=12,

@@ -53,7 +53,9 @@ def program(text: str) -> Any:
     config = reader.parse_text(text)
     assert not config.report.fatal, [item.message for item in config.report.items]
     clock.resync()
-    world = SimpleNamespace(config=config, frontends=[], backends={}, sessions=[], worker=None, maxconn=100, process=None)
+    world = SimpleNamespace(
+        config=config, frontends=[], backends={}, sessions=[], worker=None, maxconn=100, process=None
+    )
     for number, proxy in enumerate(config.proxies, 2):
         if proxy.is_front:
             frontend = Frontend(proxy.name, number, proxy)
