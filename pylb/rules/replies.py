@@ -76,6 +76,22 @@ class Fixed:
         return response
 
 
+class Silent:
+    """An empty error file: the connection is closed without a word. The status is only for the log."""
+
+    __slots__ = ("status",)
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+    def render(self, stream: Any) -> Response:
+        response = Response(self.status, b"", [], 0)
+        response.close = True
+        if stream is not None:
+            stream.keep = False
+        return response
+
+
 class Inherited:
     """An error page that this proxy does not define: the frontend's own, or the default one."""
 
@@ -188,8 +204,10 @@ def location(status: int, url: bytes) -> Reply:
     return Fixed(status, reason, (_NO_CACHE, _EMPTY_LENGTH, field(b"location", url)), framing=_EMPTY_LENGTH)
 
 
-def from_file(parsed: ErrorFile) -> Reply:
-    """A complete message as a file gave it."""
+def from_file(parsed: ErrorFile, status: int = 0) -> Reply:
+    """A complete message as a file gave it; an empty file stands for `status` without an answer."""
+    if not parsed.status:
+        return Silent(status)
     return Fixed(
         parsed.status,
         parsed.reason,
@@ -208,7 +226,7 @@ def compile_line(line: ReplyLine, program: Any) -> Reply:
         return Standard(line.status)
     if kind == "errorfile":
         assert line.file is not None
-        return from_file(line.file)
+        return from_file(line.file, line.status)
     if kind == "errorfiles":
         found = _section(program, line).get(line.status)
         return from_file(found) if found is not None else empty(line.status)

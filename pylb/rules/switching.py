@@ -1,7 +1,8 @@
 """From frontend to backend: `use_backend`, `default_backend`; and what a frontend answers itself to monitors.
 
 A `use_backend` name may be a log format; a name made at run time that names no backend falls straight to
-`default_backend`. Nothing here waits: conditions that cannot be decided yet say so, and the caller asks again.
+`default_backend`. Nothing here waits: data that has not come by now is taken as missing (observed), so rules that look
+at raw data need `tcp-request content` rules before them, which do wait.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from pylb.sample import condition as conditions
 from pylb.sample import logformat
 from pylb.sample.scopes import Point
 from pylb.sample.site import Site
-from pylb.sample.values import WAIT
 
 Choose = Callable[[Any], Any]
 
@@ -72,7 +72,7 @@ def default_backend(line: Line) -> None:
 
 
 def compile(config: ProxyConfig, program: Any) -> Choose | None:
-    """closure(stream) -> Backend, None when there is none, or WAIT; None when the frontend has no way on at all.
+    """closure(stream) -> Backend, or None when there is none; None when the frontend has no way on at all.
 
     Unknown names raise ConfigError after all of them were reported.
     """
@@ -82,25 +82,28 @@ def compile(config: ProxyConfig, program: Any) -> Choose | None:
     if not steps:
         return None if fallback is None else lambda stream: fallback
 
-    def choose(stream: Any) -> Any:
-        for condition, backend_of in steps:
-            if condition is not None:
-                held = condition(stream)
-                if held is not True:
-                    if held is WAIT:
-                        return WAIT
-                    continue
-            found = backend_of if not callable(backend_of) else backend_of(stream)
-            return fallback if found is None else found
+    def matching(stream: Any) -> Any:
+        for condition, backend, by_name in steps:
+            if condition is None or condition(stream) is True:
+                found = backend if by_name is None else by_name(stream)
+                return fallback if found is None else found
         return fallback
+
+    def choose(stream: Any) -> Any:
+        final = stream.final
+        stream.final = True
+        backend = matching(stream)
+        stream.final = final
+        return backend
 
     return choose
 
 
-def _step(config: ProxyConfig, rule: SwitchLine, program: Any) -> tuple[Any, Any]:
+def _step(config: ProxyConfig, rule: SwitchLine, program: Any) -> tuple[Any, Any, Any]:
+    """Condition, static backend, or how to find it by name."""
     condition = None if rule.condition is None else rule.condition.compile(program)
     if rule.format is None:
-        return condition, _known(config, rule.name, "use_backend", rule.span, program)
+        return condition, _known(config, rule.name, "use_backend", rule.span, program), None
     render = rule.format.compile(program)
     find = program.backend
 
@@ -109,7 +112,7 @@ def _step(config: ProxyConfig, rule: SwitchLine, program: Any) -> tuple[Any, Any
         backend = find(name)
         return None if backend is None or backend.http != stream.frontend.http else backend
 
-    return condition, by_name
+    return condition, None, by_name
 
 
 def _default(config: ProxyConfig, program: Any) -> Any:

@@ -8,7 +8,6 @@ import pytest
 
 from pylb.errors import Severity
 from pylb.rules.verdicts import Outcome
-from pylb.sample.values import WAIT
 from tests.unit.rules.stage import Program, fields, http, response
 
 
@@ -21,7 +20,7 @@ def farm(lines: str, kind: str = "frontend", mode: str = "http") -> Program:
 def chosen(program: Program, path: bytes = b"/", **details: Any) -> Any:
     stream = program.stream(b"GET %b HTTP/1.1\r\nhost: h\r\n\r\n" % path, **details)
     backend = program.frontends[0].switching(stream)
-    return backend if backend is WAIT or backend is None else backend.name
+    return None if backend is None else backend.name
 
 
 def test_the_first_rule_that_matches_counts() -> None:
@@ -54,12 +53,11 @@ def test_without_any_way_there_is_no_closure() -> None:
     assert farm("http-request allow").frontends[0].switching is None
 
 
-def test_a_rule_that_cannot_decide_yet_waits() -> None:
-    program = farm("use_backend one if { req.ssl_sni a }\ndefault_backend rest", mode="tcp")
+def test_what_has_not_come_by_now_is_missing() -> None:
+    program = farm("use_backend one if { req.ssl_sni a }\nuse_backend two if !{ req.ssl_sni a }", mode="tcp")
     stream = program.stream(b"", data=b"\x16\x03")
-    assert program.frontends[0].switching(stream) is WAIT
-    stream.final = True
-    assert program.frontends[0].switching(stream).name == "rest"
+    assert program.frontends[0].switching(stream).name == "two"
+    assert not stream.final
 
 
 def test_unknown_backends_are_named_all() -> None:
