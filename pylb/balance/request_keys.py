@@ -172,7 +172,7 @@ def rdp_cookie(words: Words, site: Site) -> Build:
 
     def read(stream: Any) -> bytes | None:
         found = pattern.match(stream.data)
-        return found[1] if found else None
+        return found[1] or None if found else None
 
     return by_bytes(read)
 

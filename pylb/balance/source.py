@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from pylb.balance.keyed import by_address
 from pylb.records.addresses import source as source_address
 from pylb.registry import algorithm
-from pylb.sample.values import Absent
 
 if TYPE_CHECKING:
     from pylb.balance.algorithm import Algorithm
@@ -19,9 +18,4 @@ if TYPE_CHECKING:
 @algorithm("source")
 def source(words: Words, site: Site) -> Callable[[Any], Algorithm]:
     """The client's address, hashed. Which server it gives is decided by `hash-type`. Manual 4.2, `balance`."""
-
-    def read(stream: Any) -> bytes | None:
-        packed = source_address(stream.session)
-        return None if isinstance(packed, Absent) else packed
-
-    return by_address(read)
+    return by_address(lambda stream: source_address(stream.session))

@@ -30,6 +30,7 @@ class Proxy:
         self.forwarded: Any = None  # closure(stream) that adds X-Forwarded-For and friends, or None
         self.options: frozenset[str] = frozenset()  # names of boolean options that are on
         self.variables: dict[str, Any] = {}
+        self.buffer_body = False  # option http-buffer-request
         self.last_bad_request: Any = None  # stream.worker.ErrorCapture, for `show errors`
         self.last_bad_response: Any = None
 
@@ -79,9 +80,8 @@ class Backend(Proxy):
         self.persistence: Any = None  # cookie handling, or None
         self.reuse = "safe"
         self.close_mode = ""  # "", "server-close", "close"
-        self.served = 0  # streams that hold a slot of one of its servers
-        self.assignment: Any = None  # server.assign.Assignment
         self.timeout_server_or_never = math.inf  # what the hot path adds to the clock
         self.keep_alive = True  # connections to servers outlive their exchange
         self.assignment: Any = None  # server.assign.Assignment
+        self.program: Any = None  # for algorithms that compile expressions (balance hash)
         self.served = 0  # streams that hold a slot of one of its servers

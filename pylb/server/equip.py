@@ -28,6 +28,7 @@ def equip(backend: Backend, program: Any) -> None:
     `program` offers `report`, `wake(stream)` and what expressions need when they compile.
     """
     config = backend.config
+    backend.program = program
     report = program.report
     for number, line in enumerate(config.servers):
         try:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from pylb.errors import NOWHERE, ConfigError
 from pylb.records.addresses import destination
-from pylb.sample.values import Absent
 
 if TYPE_CHECKING:
     from pylb.config.model import Address
@@ -72,9 +71,7 @@ def _mapping(server: Server, packed: bytes | None, offset: int | None) -> Callab
     """Port mapping: the client's destination port plus an offset; and the client's own destination for 0.0.0.0."""
 
     def mapped(session: Any) -> Any:
-        wanted = destination(session)
-        if isinstance(wanted, Absent):  # a client on a unix socket has no address to follow
-            wanted = bytes(4)
+        wanted = destination(session) or bytes(4)  # a client on a unix socket has no address to follow
         port = session.dst_port + offset if offset is not None else server.port
         return ip_address(packed if packed is not None else wanted, port & 0xFFFF)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -9,8 +10,11 @@ from typing import Any
 import pytest
 
 from pylb.sample import hashes
-from tests.differential.balancing import compare, compare_holding, pair, servers
-from tests.harness import requires
+from pylb.server.assign import release
+from tests.differential.balancing import HOLDING, HoldingOurs, Stream, compare, compare_holding, holder, pair, servers
+from tests.harness import RawClient, requires
+from tests.harness.origin import Origin
+from tests.harness.programs import running
 
 pytestmark = requires("haproxy")
 
@@ -163,6 +167,14 @@ def test_domains_lead_to_the_same_server() -> None:
             assert mine == real or real == slip, host
 
 
+@pytest.mark.parametrize("kind", ["map-based", "consistent"])
+def test_expressions_lead_to_the_same_server(kind: str) -> None:
+    steps: list[Any] = [{"headers": [(b"x-key", key)]} for key in keys(6, 200)]
+    steps[50:50] = [{}, {}, {}, {"headers": [(b"x-key", b"")]}]
+    text = f"    balance hash req.fhdr(x-key),lower\n    hash-type {kind}\n"
+    compare(text + servers("", "weight 2", "", "weight 4"), steps)
+
+
 def test_header_values_are_cut_alike() -> None:
     values = [b"a,b", b" a , b", b",b", b"a b", b'"a,b",c', b"x" * 300]
     steps: list[Any] = [{"headers": [(b"x-key", value)]} for value in values]
@@ -209,3 +221,33 @@ def test_limits_grow_with_the_load_of_the_backend() -> None:
 def test_leastconn_may_fill_queues_of_servers() -> None:
     words = ("maxconn 1 maxqueue 2", "maxconn 1 maxqueue 1")
     compare_holding("    balance leastconn\n", words, crowd(5, 30, 8))
+
+
+def rdp_request(cookie: bytes) -> bytes:
+    """TPKT and X.224 headers, then the cookie line that remote desktop clients send (MS-RDPBCGR 2.2.1.1)."""
+    payload = cookie + b"\x01\x00\x08\x00\x00\x00\x00\x00"
+    return (
+        b"\x03\x00" + (11 + len(payload)).to_bytes(2, "big") + bytes([6 + len(payload)]) + b"\xe0\0\0\0\0\0" + payload
+    )
+
+
+def test_rdp_cookies_lead_to_the_same_server() -> None:
+    packets = [rdp_request(b"Cookie: mstshash=%b\r\n" % key.replace(b"%", b"")) for key in keys(7, 40)]
+    packets += [rdp_request(b"cookie:   MSTSHASH=joe\r\n"), rdp_request(b"Cookie: msts=3640205228.15629.0000\r\n")]
+    packets += [rdp_request(b"Cookie: mstshash=\r\n"), rdp_request(b"Cookie: mstshash=joe")]
+    with contextlib.ExitStack() as stack:
+        ports = [stack.enter_context(Origin(holder(f"s{n}"), name=f"s{n}")).port for n in range(1, 6)]
+        lines = "    balance rdp-cookie\n" + "".join(f"    server s{n} 127.0.0.1:{p}\n" for n, p in enumerate(ports, 1))
+        wait = "    tcp-request inspect-delay 10s\n    tcp-request content accept if { req.len gt 11 }\n"
+        program = stack.enter_context(running("haproxy", HOLDING + wait + lines))
+        ours = HoldingOurs(lines)
+        mine, real = [], []
+        for packet in packets:
+            stream = Stream(ours.backend, b"/", [], bytes(4))
+            stream.data = packet
+            ours.backend.assignment.assign(stream)
+            mine.append(stream.server.name)
+            release(stream)
+            with RawClient(program.port("fe")) as client:
+                real.append(client.send(packet).read_exactly(2).decode())
+    assert mine == real
