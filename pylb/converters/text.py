@@ -115,6 +115,13 @@ def word(index: int, delimiters: bytes, count: int = 1) -> Step:
 
     def take(value: bytes, ctx: Any) -> Any:
         found = [(piece.start(), piece.end()) for piece in pieces(value)]
+        size = count if count > 0 else len(found) + 1
+        if found and size > (len(found) - index + 1 if index > 0 else len(found) + index + 1):
+            # The words run out: HAProxy then takes the string to its end, delimiters included.
+            if 0 < index <= len(found):
+                return value[found[index - 1][0] :]
+            if -len(found) <= index < 0:
+                return value[: found[index][1]]
         return _span(value, [start for start, _ in found], [end for _, end in found], index, count, b"")
 
     return take

@@ -158,7 +158,10 @@ def test_what_stands_before_a_condition_must_be_if_or_unless() -> None:
         (["hdr(host)x", "a"], "ACL keyword 'hdr' : missing comma after fetch keyword."),
         (["hdr(host),nosuch", "a"], "ACL keyword 'hdr' : unknown converter 'nosuch'."),
         (["path", "-m"], "unknown matching method '' when parsing ACL expression"),
-        (["path", "-z", "a"], "'-z' is not a valid ACL option. Please use '--' before any pattern beginning with a '-'"),
+        (
+            ["path", "-z", "a"],
+            "'-z' is not a valid ACL option. Please use '--' before any pattern beginning with a '-'",
+        ),
         (["path", "-f", "/nonexistent"], "failed to open pattern file </nonexistent>"),
         (["path", "-m", "int", "a"], "'a' is not a number"),
         (["path", "-m", "int", "1:a"], "'1:a' is not a valid number range"),

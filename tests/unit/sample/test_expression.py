@@ -82,7 +82,10 @@ def test_converters_may_follow_as_words_of_their_own() -> None:
         ("str(a),iif()", "invalid arg 2 in converter 'iif' : missing arguments (got 1/2), type 'string' expected"),
         ("bool(1),ipmask(24)", "converter 'ipmask' cannot be applied"),
         ("bin(61),add(1)", "converter 'add' cannot be applied"),
-        ("src,ipmask(33)", "invalid arg 1 in converter 'ipmask' : failed to parse '33' as type 'IPv4 mask' at position 1"),
+        (
+            "src,ipmask(33)",
+            "invalid arg 1 in converter 'ipmask' : failed to parse '33' as type 'IPv4 mask' at position 1",
+        ),
         ("str(a),add(x)", "invalid args in converter 'add' : expects an integer or a variable name"),
         (
             "var(foo.x)",
@@ -111,7 +114,10 @@ def test_a_misspelt_word_gets_a_suggestion() -> None:
 
 def test_a_fetch_out_of_place_is_an_error_that_names_what_it_reads() -> None:
     message = complaint(Scene(Point.FE_CONNECTION, "tcp-request connection").parse, "path")
-    assert message == "fetch method 'path' extracts information from 'HTTP request headers', none of which is available here"
+    assert (
+        message
+        == "fetch method 'path' extracts information from 'HTTP request headers', none of which is available here"
+    )
 
 
 def test_absence_passes_through_converters() -> None:
@@ -143,8 +149,8 @@ def test_a_backend_is_resolved_when_the_program_is_compiled() -> None:
     parsed = Scene().parse("nbsrv(nope)")
     assert (
         complaint(parsed.compile, Program())
-        == "unable to find backend 'nope' referenced in arg 1 of sample fetch keyword 'nbsrv' in http-request expression "
-        "in proxy 'f'"
+        == "unable to find backend 'nope' referenced in arg 1 of sample fetch keyword 'nbsrv' in http-request "
+        "expression in proxy 'f'"
     )
 
 
@@ -157,7 +163,21 @@ def test_a_trace_hears_every_step_and_changes_nothing() -> None:
 
 
 _PIECES = st.sampled_from(
-    [*"abc01(),'\"\\ -.[]%", "str", "hdr", "lower", "field", "(1,", "map", "json_query", "$.a", "regsub", "var(txn.", "\udcff", "é"]
+    [
+        *"abc01(),'\"\\ -.[]%",
+        "str",
+        "hdr",
+        "lower",
+        "field",
+        "(1,",
+        "map",
+        "json_query",
+        "$.a",
+        "regsub",
+        "var(txn.",
+        "\udcff",
+        "é",
+    ]
 )
 
 
