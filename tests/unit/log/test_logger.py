@@ -397,3 +397,33 @@ def test_a_pipe_keeps_whole_lines_when_it_is_full(build: Any) -> None:
     assert process.dropped_logs > before
     os.close(out)
     os.close(inp)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
+def test_a_unix_socket_is_still_written_to_from_an_empty_chroot(build: Any, tmp_path: Path) -> None:
+    receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    receiver.bind(str(tmp_path / "log"))
+    receiver.settimeout(5)
+    built = build(f"log {tmp_path}/log format raw local0\noption httplog")
+    (tmp_path / "empty").mkdir()
+    child = os.fork()
+    if child == 0:
+        os.chroot(tmp_path / "empty")
+        os.chdir("/")
+        built.logger.event(6, b"from below")
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert receiver.recv(99) == b"from below\n"
+    receiver.close()
+
+
+def test_a_fork_writes_its_own_process_id(build: Any, syslog: Syslog) -> None:
+    built = build(f"log 127.0.0.1:{syslog.port} local0\noption httplog")
+    built.logger.event(6, b"parent")
+    child = os.fork()
+    if child == 0:
+        built.logger.event(6, b"child")
+        os._exit(0)
+    os.waitpid(child, 0)
+    lines = received(syslog, 2)
+    assert [line.split(b"[")[1].split(b"]")[0] for line in lines] == [b"%d" % os.getpid(), b"%d" % child]
