@@ -5,7 +5,7 @@ all that follows. Three dialects, by where the format stands (observed):
 
     log     spaces merge; nothing becomes `-` (`""` under Q); expressions are quoted under Q
     http    (rules) spaces stay; nothing becomes nothing; controls in expressions are written %XX, Q leaves them alone
-    text    (unique-id-format) as http, but controls stay
+    text    (unique-id-format) as http, but controls stay and spaces merge
 """
 
 from __future__ import annotations
@@ -282,7 +282,7 @@ class _Parser:
             self.literal.append(text[at:percent])
             at = percent if percent == len(text) else self._percent(percent)
         self._flush()
-        if self.format.dialect == "log":
+        if self.format.dialect in ("log", "text"):
             _merge_spaces(self.format.pieces)
         return self.format
 
