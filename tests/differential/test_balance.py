@@ -251,3 +251,9 @@ def test_rdp_cookies_lead_to_the_same_server() -> None:
             with RawClient(program.port("fe")) as client:
                 real.append(client.send(packet).read_exactly(2).decode())
     assert mine == real
+
+
+@pytest.mark.parametrize("factor", [101, 150, 300])
+def test_bounded_loads_overflow_to_the_same_servers(factor: int) -> None:
+    text = f"    balance source\n    hash-type consistent\n    hash-balance-factor {factor}\n"
+    compare_holding(text, ("", "weight 3", "weight 2", "id 9"), crowd(8, 50, 20))
