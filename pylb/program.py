@@ -123,6 +123,7 @@ class Program:
             name.removeprefix("option ") for name, on in config.values.items() if name.startswith("option ") and on
         )
         proxy.replies = replies.compile(config, self)
+        proxy.buffer_body = config.http and config.option("http-buffer-request")
         rules = config.rules
         proxy.http_request = ruleset.compile(rules.get("http-request", []), self)
         proxy.http_response = ruleset.compile(rules.get("http-response", []), self)

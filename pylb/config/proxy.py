@@ -225,7 +225,7 @@ FLAGS: tuple[tuple[str, tuple[str, ...], Status, str], ...] = (
     (
         "http-buffer-request",
         PROXY,
-        UNSAFE,
+        FULL,
         "The rules wait until the request's body has arrived or the buffer is full.",
     ),
     ("http-drop-request-trailers", BACK, HARMLESS, "Trailers of requests are not forwarded."),

@@ -72,7 +72,7 @@ class H1Side:
         """Sets up the incoming body that follows a head."""
         self.broken = False
         if chunked:
-            self.chunks = ChunkedReader()
+            self.chunks = ChunkedReader(self.limits)
             self.body_done = False
         elif length:
             self.left = length
@@ -198,7 +198,7 @@ class H1Front(H1Side):
         head = response_head(response, request, keep)
         if response.status >= 200:
             stream.keep = keep and not request.close
-        self.chunk_out = response.chunked and request.version > 10
+        self.chunk_out = response.chunked and request.version > 10 and not response.bodyless
         return head
 
     def truncate(self) -> None:

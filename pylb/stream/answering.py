@@ -30,6 +30,9 @@ def answer(run: Runner, stream: Stream, worker: Worker, response: Response) -> C
     front = stream.front
     stream.status = response.status
     stream.response = response
+    if not response.version:  # an empty error file: nothing is said
+        stream.keep = False
+        return
     if worker.after_response is not None:
         worker.after_response(stream, response)
     if not front.body_done or worker.stopping:

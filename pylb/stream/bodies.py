@@ -12,6 +12,7 @@ from pylb.clock import clock
 from pylb.engine.step import KILLED, READY, STOPPING, TIMEOUT, Coroutine, Part, Runner
 from pylb.http.h1_body import chunk
 from pylb.http.message import Refusal, Response
+from pylb.http.upgrade import judge_switch
 from pylb.mux.base import CLOSED
 from pylb.records.stream import Stream
 from pylb.server.assign import release
@@ -137,7 +138,13 @@ def unusual(run: Runner, stream: Stream, worker: Worker, response: Any) -> Part[
     everything else is answered here. Returns the final Response or None when the exchange is over."""
     while True:
         if response.__class__ is Response:
-            if response.status >= 200 or response.upgrade:
+            if response.status == 101:
+                refusal = judge_switch(stream.request, response)
+                if refusal is None:
+                    return response
+                response = refusal
+                continue
+            if response.status >= 200:
                 return response
             _interim(stream, worker, response)
             response = yield from until_response(run, stream, worker)

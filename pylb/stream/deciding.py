@@ -130,6 +130,13 @@ def _wait(run: Runner, stream: Stream, worker: Worker, verdict: Verdict, proxy: 
         wait.cancel()
 
 
+def buffered(run: Runner, stream: Stream, worker: Worker) -> Part[bool]:
+    """`option http-buffer-request`: the body, or a bufferful of it, comes before the rules; too slow is 408."""
+    frontend = stream.frontend
+    wait = Body(frontend.timeout_request or frontend.timeout_client)
+    return (yield from _wait(run, stream, worker, Verdict(Outcome.WAIT, wait=wait), frontend))
+
+
 def _buffer_body(stream: Stream, worker: Worker, wait: Body) -> bool:
     """Takes what is there of the body into `request.body`. True when enough of it has come (or no more fits)."""
     front = stream.front

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any, Final
 from pylb.clock import clock
 from pylb.engine.step import STOPPING, TIMEOUT, Coroutine, Runner
 from pylb.http.message import Request, Response
+from pylb.http.writer import server_may_stay
 from pylb.records.session import Session
 from pylb.records.stream import Stream
 from pylb.server import pool
-from pylb.server.assign import ASSIGNED, assign, release
+from pylb.server.assign import ASSIGNED, release
 from pylb.stream import ending
 from pylb.stream.answering import fail, linger, no_request
 from pylb.stream.bodies import flushed, interrupted, transfer, until_response, unusual
-from pylb.stream.deciding import decide, decide_response
+from pylb.stream.deciding import buffered, decide, decide_response
 from pylb.stream.ending import finish
 from pylb.stream.reaching import reach
 
@@ -114,6 +115,8 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
     # -- the frontend's rules and the choice of the backend
     if frontend.capture_request is not None:
         frontend.capture_request(stream)
+    if frontend.buffer_body and not front.body_done and not (yield from buffered(run, stream, worker)):
+        return
     if frontend.tcp_content is not None:
         verdict = frontend.tcp_content.run(stream)
         if verdict is not None and not (
@@ -127,7 +130,12 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
         ):
             return
     switching = frontend.switching
-    backend = frontend.default_backend if switching is None else switching(stream)
+    if switching is None:
+        backend = frontend.default_backend
+    else:
+        stream.final = True
+        backend = switching(stream)
+        stream.final = False
     if backend is None:
         yield from fail(run, stream, worker, 503, ending.SERVER, ending.CONNECT)
         return
@@ -141,6 +149,8 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
 
     # -- the backend's rules
     if backend.config is not frontend.config:
+        if backend.buffer_body and not front.body_done and not (yield from buffered(run, stream, worker)):
+            return
         if backend.tcp_content is not None:
             verdict = backend.tcp_content.run(stream)
             if verdict is not None and not (
@@ -161,8 +171,8 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
 
     # -- a server, a connection to it, and the request's head on its way
     back = None
-    outcome = assign(stream)
-    if outcome == ASSIGNED:
+    outcome = backend.assignment.assign(stream)
+    if outcome == ASSIGNED and not request.body:
         back = pool.take(stream.server, stream.session.streams == 1, backend.reuse, run, front)
         if back is not None:
             stream.reused = True
@@ -235,11 +245,11 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
         return
 
     # -- the server's connection back to the pool
-    if back.finish() and front.body_done and not response.close and backend.keep_alive:
+    if back.finish() and front.body_done and backend.keep_alive and server_may_stay(request, response):
         pool.give(back, clock.now, backend.reuse, front)
     else:
         back.reset()
     stream.back = None
-    release(stream)
+    backend.assignment.release(stream)
     if not (front.body_done and front.finish()):
         stream.keep = False

@@ -91,7 +91,7 @@ def send_head(stream: Stream, back: H1Back) -> None:
         head += b"%x\r\n%b\r\n" % (len(body), body) if back.chunk_out else body
         stream.bytes_in += len(body)
         if stream.request.complete and back.chunk_out:
-            head += b"0\r\n\r\n"
+            head += b"0\r\n%b\r\n" % stream.front.trailers()
             back.chunk_out = False
     if server.send_proxy and back.heads == 1:
         head = proxy_protocol.build(stream, server) + head

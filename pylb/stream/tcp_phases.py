@@ -13,6 +13,7 @@ from pylb.clock import clock
 from pylb.engine.step import KILLED, STOPPING, TIMEOUT, Coroutine, Part, Runner
 from pylb.engine.transport import Transport
 from pylb.listener import proxy_protocol
+from pylb.mux.h1 import H1Front
 from pylb.records.session import Session
 from pylb.records.stream import Stream
 from pylb.rules.verdicts import Outcome
@@ -20,6 +21,7 @@ from pylb.server.assign import ASSIGNED, QUEUED, release
 from pylb.server.connection import open_transport
 from pylb.stream import ending
 from pylb.stream.ending import finish, mark
+from pylb.stream.http_phases import http_session
 from pylb.stream.pipe import pipe
 from pylb.stream.reaching import connected, connecting, failed, queued
 
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from pylb.stream.worker import Worker
 
 READ_SIZE: Final = 16384
+CONTINUE: Final = "continue"
+UPGRADE: Final = "upgrade"
+CLOSE: Final = "close"
 
 
 class RawFront:
@@ -58,13 +63,22 @@ def tcp_session(run: Runner, conn: Transport, session: Session, worker: Worker, 
     stream.front = RawFront(conn)
     stream.data = rest
     back: Transport | None = None
+    upgraded = False
     try:
-        if frontend.tcp_content is not None and not (yield from inspect(run, stream, worker, frontend)):
-            return
+        if frontend.tcp_content is not None:
+            verdict = yield from inspect(run, stream, worker, frontend)
+            if verdict is not CONTINUE:
+                upgraded = verdict is UPGRADE
+                return
         switching = frontend.switching
+        stream.final = True
         backend = frontend.default_backend if switching is None else switching(stream)
+        stream.final = False
         if backend is None:
             mark(stream, ending.SERVER, ending.CONNECT)
+            return
+        if backend.http:
+            upgraded = True
             return
         stream.backend = backend
         counters = backend.counters
@@ -73,7 +87,7 @@ def tcp_session(run: Runner, conn: Transport, session: Session, worker: Worker, 
         if current > counters.conn_max:
             counters.conn_max = current
         if backend.config is not frontend.config and backend.tcp_content is not None:
-            if not (yield from inspect(run, stream, worker, backend)):
+            if (yield from inspect(run, stream, worker, backend)) is not CONTINUE:
                 return
         stream.request_end = clock.now
         outcome = backend.assignment.assign(stream)
@@ -97,8 +111,14 @@ def tcp_session(run: Runner, conn: Transport, session: Session, worker: Worker, 
             back.close()
         if stream.slot is not None or stream.waiting is not None:
             release(stream)
-        conn.close()
-        finish(stream)
+        if not upgraded:
+            conn.close()
+            finish(stream)
+    if upgraded:
+        front = H1Front(conn, worker.codec, worker.limits)
+        front.buffer = stream.data
+        session.streams = 0
+        yield from http_session(run, front, session, worker)
 
 
 def connect(run: Runner, stream: Stream, worker: Worker, outcome: int | None) -> Part[Transport | None]:
@@ -140,8 +160,8 @@ def connect(run: Runner, stream: Stream, worker: Worker, outcome: int | None) ->
             return None
 
 
-def inspect(run: Runner, stream: Stream, worker: Worker, proxy: Any) -> Part[bool]:
-    """Runs `tcp-request content` rules, waiting for data up to `inspect-delay`. False: the connection is to be closed.
+def inspect(run: Runner, stream: Stream, worker: Worker, proxy: Any) -> Part[object]:
+    """Runs `tcp-request content` rules, waiting for data up to `inspect-delay`. CONTINUE, UPGRADE (to HTTP), or CLOSE.
 
     A condition on data that has not come holds the rules (three-valued logic) until it comes, the client ends, the
     buffer is full or the delay is over; then it counts as not met.
@@ -160,7 +180,9 @@ def inspect(run: Runner, stream: Stream, worker: Worker, proxy: Any) -> Part[boo
         verdict = rules.run(stream, at)
         if verdict is None or verdict.kind is Outcome.STOP:
             stream.final = False
-            return True
+            return CONTINUE
+        if verdict.kind is Outcome.UPGRADE:
+            return UPGRADE
         if verdict.kind is not Outcome.WAIT:
             stream.rule = verdict.rule
             proxy.counters.denied_req += 1
@@ -169,13 +191,13 @@ def inspect(run: Runner, stream: Stream, worker: Worker, proxy: Any) -> Part[boo
                 worker.drop_silently(conn)
             elif verdict.kind is Outcome.ERROR:
                 proxy.counters.internal_errors += 1
-            return False
+            return CLOSE
         at = verdict.at
         wait = verdict.wait
         if wait is not None:
             if not (yield from waited(run, conn, worker, wait)):
                 mark(stream, ending.CLIENT, ending.REQUEST)
-                return False
+                return CLOSE
             continue
         if conn.readable:
             poller.wake(run)
@@ -184,10 +206,10 @@ def inspect(run: Runner, stream: Stream, worker: Worker, proxy: Any) -> Part[boo
         reason = yield
         if reason == KILLED:
             mark(stream, ending.KILLED, ending.REQUEST)
-            return False
+            return CLOSE
         if conn.error:
             mark(stream, ending.CLIENT, ending.REQUEST)
-            return False
+            return CLOSE
 
 
 def waited(run: Runner, conn: Transport, worker: Worker, wait: Any) -> Part[bool]:
