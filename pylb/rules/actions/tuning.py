@@ -80,7 +80,13 @@ def set_priority_offset(words: Words, site: Site) -> Build:
 _TIMEOUTS: Final = {"server": "timeout_server", "tunnel": "timeout_tunnel"}
 
 
-@action("set-timeout", places="http-request", usage="{server | tunnel} {<time> | <expression>}")
+@action(
+    "set-timeout",
+    places="http-request",
+    usage="{server | tunnel} {<time> | <expression>}",
+    status=Status.PARTIAL,
+    note="kept on the stream, where its waits do not look yet",
+)
 def set_timeout(words: Words, site: Site) -> Build:
     """Sets a timeout of this stream; an expression yields milliseconds. Only where there is a backend. Manual 4.2."""
     if words.peek() is None or words.peek(1) is None:

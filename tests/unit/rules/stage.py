@@ -101,7 +101,8 @@ def http(rules: str, *, more: str = "", options: str = "") -> Program:
     """An HTTP frontend `f` with these lines and a backend `b`."""
     lines = "".join(f"    {line.strip()}\n" for line in rules.strip().splitlines())
     return Program(
-        f"frontend f\n    mode http\n    bind 127.0.0.1:80\n{options}{lines}    default_backend b\nbackend b\n    mode http\n{more}"
+        f"frontend f\n    mode http\n    bind 127.0.0.1:80\n{options}{lines}    default_backend b\n"
+        f"backend b\n    mode http\n{more}"
     )
 
 

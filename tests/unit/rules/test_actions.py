@@ -155,8 +155,9 @@ def test_maps_and_acl_files_change_for_every_use(tmp_path: Path) -> None:
     acl = tmp_path / "bad.lst"
     acl.write_text("x\n")
     program = http(
-        f"http-request set-map({file}) %[path] new\nhttp-request del-map({file}) a\nhttp-request add-acl({acl}) %[path]\n"
-        f"http-request del-acl({acl}) x\nhttp-request set-header m '%[path,map({file},none)] %[str(a),map({file},none)]'\n"
+        f"http-request set-map({file}) %[path] new\nhttp-request del-map({file}) a\n"
+        f"http-request add-acl({acl}) %[path]\nhttp-request del-acl({acl}) x\n"
+        f"http-request set-header m '%[path,map({file},none)] %[str(a),map({file},none)]'\n"
         f"http-request set-header bad 1 if {{ path -f {acl} }}\nhttp-request set-header x 1 if {{ hdr(v) -f {acl} }}"
     )
     stream = program.stream(b"GET /p HTTP/1.1\r\nhost: h\r\nv: x\r\n\r\n")
@@ -229,7 +230,8 @@ def test_timeouts_are_set_where_there_is_a_backend() -> None:
     assert program.backends["b"].http_request.run(stream) is None
     assert (stream.timeout_server, stream.timeout_tunnel) == (5.0, 1.5)
     assert problems("http-request set-timeout server 5s") == [
-        "error detected in frontend 'f' while parsing 'http-request set-timeout' rule : proxy 'f' has no backend capability."
+        "error detected in frontend 'f' while parsing 'http-request set-timeout' rule : "
+        "proxy 'f' has no backend capability."
     ]
 
 

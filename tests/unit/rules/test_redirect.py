@@ -61,8 +61,8 @@ def test_an_empty_location_can_be_ignored() -> None:
         ),
         (
             "foo",
-            "expects 'code', 'prefix', 'location', 'scheme', 'set-cookie', 'clear-cookie', 'drop-query', 'ignore-empty' "
-            "or 'append-slash' (was 'foo').",
+            "expects 'code', 'prefix', 'location', 'scheme', 'set-cookie', 'clear-cookie', 'drop-query', "
+            "'ignore-empty' or 'append-slash' (was 'foo').",
         ),
     ],
 )

@@ -172,7 +172,7 @@ def test_an_empty_error_file_answers_nothing() -> None:
     ],
 )
 def test_a_broken_error_file_is_refused(data: bytes, message: str) -> None:
-    with pytest.raises(ValueError, match="^'f': ") as caught:
+    with pytest.raises(ValueError, match=r"^'f': ") as caught:
         parse_message(data, "f")
     assert message in str(caught.value)
 
@@ -241,7 +241,8 @@ def test_pages_come_from_an_http_errors_section(tmp_path: Path) -> None:
     program = Program(
         f"http-errors mine\n    errorfile 404 {file}\nfrontend f\n    mode http\n    bind 127.0.0.1:80\n"
         "    errorfiles mine\n    http-request return status 404 errorfiles mine if { path /r }\n"
-        "    http-request return status 403 errorfiles mine if { path /missing }\n    http-request deny deny_status 404\n"
+        "    http-request return status 403 errorfiles mine if { path /missing }\n"
+        "    http-request deny deny_status 404\n"
     )
     seen = []
     for path in (b"/r", b"/missing", b"/"):
@@ -259,7 +260,9 @@ MISTAKES = {
     "http-request deny content-type": "'content-type' expects <ctype> as argument.",
     "http-request deny string x": "a content type must be defined when non-empty payload is configured.",
     "http-request deny content-type a/b string": "'string' expects <str> as argument.",
-    "http-request deny content-type a/b string x lf-string y": "unexpected 'lf-string' argument, 'string' already defined.",
+    "http-request deny content-type a/b string x lf-string y": (
+        "unexpected 'lf-string' argument, 'string' already defined."
+    ),
     "http-request deny errorfile /nonexistent": "error opening file '/nonexistent'.",
     "http-request deny hdr x": "'hdr' expects <name> and <value> as arguments.",
     "http-request return status 204 content-type a/b string x": "No body expected for 204 responses.",

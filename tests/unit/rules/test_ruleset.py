@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from pylb.config.model import RuleLine
-from pylb.errors import Span
+from pylb.errors import Report, Span
 from pylb.rules import ruleset
+from pylb.rules.hooks import check
 from pylb.rules.verdicts import Outcome, Verdict
 from pylb.sample.values import WAIT
 from tests.unit.rules.stage import http, problems, tcp
@@ -167,16 +168,19 @@ def test_redirect_lines_stand_behind_the_request_rules_whatever_the_order() -> N
         ),
         (
             "tcp-request inspect-delay 5x",
-            "'tcp-request inspect-delay' expects a positive delay in milliseconds, in frontend 'f' (unexpected character 'x')",
+            "'tcp-request inspect-delay' expects a positive delay in "
+            "milliseconds, in frontend 'f' (unexpected character 'x')",
         ),
         (
             "http-request set-header x",
-            "error detected in frontend 'f' while parsing 'http-request set-header' rule : expects exactly 2 arguments.",
+            "error detected in frontend 'f' while parsing 'http-request "
+            "set-header' rule : expects exactly 2 arguments.",
         ),
         (
             "http-request set-var(foo.a) str(a)",
             "error detected in frontend 'f' while parsing 'http-request set-var(foo.a)' rule : invalid variable name "
-            "'foo.a'. A variable name must be start by its scope. The scope can be 'proc', 'sess', 'txn', 'req', 'res' or "
+            "'foo.a'. A variable name must be start by its scope. The "
+            "scope can be 'proc', 'sess', 'txn', 'req', 'res' or "
             "'check'.",
         ),
         ("use_backend", "'use_backend' expects a backend name."),
@@ -224,3 +228,18 @@ def test_rules_behind_a_final_one_are_warned_about() -> None:
 def test_connection_rules_belong_to_frontends() -> None:
     wanted = "tcp-request connection is not allowed because backend b is not a frontend"
     assert problems("tcp-request connection accept", section="backend") == [wanted]
+
+
+def test_http_rules_of_a_tcp_proxy_are_warned_about() -> None:
+    program = tcp("monitor-uri /up\nhttp-request deny\nredirect location /\nhttp-response deny")
+    report = Report()
+    check(program.config.proxies[0], report)
+    assert [item.message for item in report.items] == [
+        "monitor-uri will be ignored for frontend 'f' (needs 'mode http').",
+        "'http-request' rules ignored for frontend 'f' as they require HTTP mode.",
+        "'redirect' rules ignored for frontend 'f' as they require HTTP mode.",
+        "'http-response' rules ignored for frontend 'f' as they require HTTP mode.",
+    ]
+    quiet = Report()
+    check(http("http-request deny").config.proxies[0], quiet)
+    assert not quiet.items
