@@ -143,7 +143,13 @@ class Master:
             self.notifier.stopping()
         self.ending = number
         self.code = 130 if number == signal.SIGINT else 0
+        self._forget(self.listening)  # else connections would queue in sockets that nobody serves
         self.pass_on(number)
+
+    def _forget(self, sockets: dict[str, int]) -> None:
+        for descriptor in sockets.values():
+            os.close(descriptor)
+        sockets.clear()
 
     def pass_on(self, number: int) -> None:
         for child in self.children:
@@ -206,8 +212,7 @@ class Master:
 
     def _took_over(self, child: Child, facts: dict[str, Any]) -> None:
         """The new worker serves: its sockets are ours, its predecessors stop softly."""
-        for descriptor in self.listening.values():
-            os.close(descriptor)
+        self._forget(self.listening)
         self.listening, self._arriving = self._arriving, {}
         self.exit_on_failure = facts["exit_on_failure"]
         self.max_reloads = facts["max_reloads"]
@@ -267,9 +272,7 @@ class Master:
             self.pass_on(signal.SIGTERM)
 
     def _failed_to_start(self, code: int) -> None:
-        for descriptor in self._arriving.values():
-            os.close(descriptor)
-        self._arriving = {}
+        self._forget(self._arriving)
         if not self.served:
             self.code = code or 1
             return
