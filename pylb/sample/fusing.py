@@ -272,7 +272,7 @@ def _src(term: Term, test: Test, generic: Check) -> Check | None:
     return check
 
 
-_SHAPES: Final[dict[str, Callable[[Any, Test, Any], Any]]] = {
+_SHAPES: Final[dict[str, Callable[[Any, Test, Any], Check | None]]] = {
     "src": _src,
     "path": _path,
     "url": _url,

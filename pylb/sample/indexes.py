@@ -46,6 +46,10 @@ class Index:
         """Removes a pattern. False: it cannot, load everything anew."""
         return False
 
+    def assign(self, key: bytes, value: Any) -> bool:
+        """Gives a pattern that is there another value, its place kept. False: it cannot, load everything anew."""
+        return False
+
     def clear(self) -> None:
         raise NotImplementedError
 
@@ -70,8 +74,10 @@ class Exact(Index):
 
     def add(self, key: bytes, value: Any) -> None:
         key = self._fold(key)
-        if self.table.setdefault(key, value) is not value:
+        if key in self.table:
             self.shadowed = True
+        else:
+            self.table[key] = value
 
     def load(self, entries: Iterable[tuple[bytes, Any]]) -> None:
         self.clear()
@@ -93,6 +99,12 @@ class Exact(Index):
         self.table.pop(self._fold(key), None)
         return True
 
+    def assign(self, key: bytes, value: Any) -> bool:
+        if self.shadowed:
+            return False
+        self.table[self._fold(key)] = value
+        return True
+
     def clear(self) -> None:
         self.table.clear()
         self.shadowed = False
@@ -112,6 +124,9 @@ class Binary(Exact):
     def discard(self, key: bytes) -> bool:
         return super().discard(unhex(key))
 
+    def assign(self, key: bytes, value: Any) -> bool:
+        return super().assign(unhex(key), value)
+
     def _find(self, value: bytes) -> Any:
         return self.table.get(value)
 
@@ -126,9 +141,9 @@ def unhex(key: bytes) -> bytes:
     return bytes.fromhex(key.decode("ascii"))
 
 
-class _Slot(NamedTuple):
-    order: int
-    value: Any
+# What a table holds: the pattern's place in the list, and what it is mapped to. A plain tuple of atoms, because the
+# collector stops looking at those: a million of them cost nothing in a full collection.
+_Slot = tuple[int, Any]
 
 
 class _ByLength(Index):
@@ -151,7 +166,7 @@ class _ByLength(Index):
             table = self.tables[len(pattern)] = {}
             self.lengths = sorted(self.tables, reverse=True)
         self.order += 1
-        slot = _Slot(self.order, value)
+        slot = (self.order, value)
         if table.setdefault(pattern, slot) is not slot:
             self.shadowed = True
 
@@ -164,6 +179,14 @@ class _ByLength(Index):
         if not table:
             self.tables.pop(len(pattern), None)
             self.lengths = sorted(self.tables, reverse=True)
+        return True
+
+    def assign(self, key: bytes, value: Any) -> bool:
+        pattern = self._pattern(key)
+        slot = self.tables.get(len(pattern), {}).get(pattern)
+        if self.shadowed or slot is None:
+            return False
+        self.tables[len(pattern)][pattern] = (slot[0], value)
         return True
 
     def clear(self) -> None:
@@ -187,10 +210,10 @@ class Prefix(_ByLength):
                 slot = tables[length].get(value[:length])
                 if slot is not None:
                     if not self.ignore_case:
-                        return slot.value
-                    if best is None or slot.order < best.order:
+                        return slot[1]
+                    if best is None or slot[0] < best[0]:
                         best = slot
-        return None if best is None else best.value
+        return None if best is None else best[1]
 
 
 class Suffix(_ByLength):
@@ -204,9 +227,9 @@ class Suffix(_ByLength):
         for length in self.lengths:
             if length <= size:
                 slot = self.tables[length].get(value[size - length :])
-                if slot is not None and (best is None or slot.order < best.order):
+                if slot is not None and (best is None or slot[0] < best[0]):
                     best = slot
-        return None if best is None else best.value
+        return None if best is None else best[1]
 
 
 class Substring(_ByLength):
@@ -239,9 +262,9 @@ class Substring(_ByLength):
                 windows = (get(value[at : at + length]) for at in range(size - length + 1))
                 found = [slot for slot in windows if slot is not None]
             for slot in found:
-                if best is None or slot.order < best.order:
+                if best is None or slot[0] < best[0]:
                     best = slot
-        return None if best is None else best.value
+        return None if best is None else best[1]
 
 
 class _Delimited(_ByLength):
@@ -263,15 +286,15 @@ class _Delimited(_ByLength):
             if not length:  # a pattern of delimiters only: at the end of what is empty or ends with one (observed)
                 if not size or value[-1] in delimiters:
                     only = table[b""]
-                    best = only if best is None or only.order < best.order else best
+                    best = only if best is None or only[0] < best[0] else best
                 continue
             for start in starts:
                 end = start + length
                 if end == size or (end < size and value[end] in delimiters):
                     slot = table.get(value[start:end])
-                    if slot is not None and (best is None or slot.order < best.order):
+                    if slot is not None and (best is None or slot[0] < best[0]):
                         best = slot
-        return None if best is None else best.value
+        return None if best is None else best[1]
 
 
 class Directory(_Delimited):
@@ -298,6 +321,10 @@ class Expressions(Index):
 
     def discard(self, key: bytes) -> bool:
         self.list[:] = [entry for entry in self.list if entry[0] != key]
+        return True
+
+    def assign(self, key: bytes, value: Any) -> bool:
+        self.list[:] = [(known, regex, value if known == key else old) for known, regex, old in self.list]
         return True
 
     def clear(self) -> None:
@@ -375,7 +402,7 @@ class Integers(Index):
 
     def add_range(self, span: Range, value: Any) -> None:
         self.order += 1
-        slot = _Slot(self.order, value)
+        slot = (self.order, value)
         if span.low is not None and span.low == span.high:
             if self.exact.setdefault(span.low, slot) is not slot:
                 self.shadowed = True
@@ -401,9 +428,9 @@ class Integers(Index):
     def _find(self, value: Any) -> Any:
         best: _Slot | None = self.exact.get(value)
         for span, slot in self.ranges:
-            if (best is None or slot.order < best.order) and span.holds(value):
+            if (best is None or slot[0] < best[0]) and span.holds(value):
                 best = slot
-        return None if best is None else best.value
+        return None if best is None else best[1]
 
 
 class Dotted(Integers):
@@ -429,6 +456,7 @@ class Network(NamedTuple):
 
 
 _dotted_quad = re.compile(rb"[0-9]{1,9}(?:\.[0-9]{1,9}){3}").fullmatch
+_plain_network = re.compile(rb"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})(?:/([0-9]{1,2}))?").fullmatch
 _FULL: Final = {4: b"\xff" * 4, 16: b"\xff" * 16}
 
 
@@ -488,19 +516,29 @@ class Addresses(Index):
         self.odd: list[tuple[Network, Any]] = []
 
     def add(self, key: bytes, value: Any) -> None:
+        plain = _plain_network(key)
+        if plain is not None:  # nearly every line of a long list
+            a, b, c, d, bits = plain.groups(b"32")
+            quad = (int(a), int(b), int(c), int(d))
+            if max(quad) <= 255 and int(bits) <= 32:
+                shift = 32 - int(bits)
+                self._enter(self.v4, shift, int.from_bytes(quad, "big") >> shift, value)
+                return
         network = parse_network(key, by_name=self.by_name)
-        shift = _shift(network.mask)
-        if shift is None:
+        bare = _shift(network.mask)
+        if bare is None:
             self.odd.append((network, value))
             return
         family = self.v4 if len(network.address) == 4 else self.v6
+        self._enter(family, bare, int.from_bytes(network.address, "big") >> bare, value)
+
+    def _enter(self, family: dict[int, dict[int, Any]], shift: int, prefix: int, value: Any) -> None:
         table = family.get(shift)
         if table is None:
             table = family[shift] = {}
             ordered = sorted(family.items())
             family.clear()
             family.update(ordered)
-        prefix = int.from_bytes(network.address, "big") >> shift
         if prefix in table:
             self.shadowed = True
         else:
@@ -519,6 +557,15 @@ class Addresses(Index):
         table.pop(int.from_bytes(network.address, "big") >> shift, None)
         if not table:
             family.pop(shift, None)
+        return True
+
+    def assign(self, key: bytes, value: Any) -> bool:
+        network = parse_network(key)
+        shift = _shift(network.mask)
+        if self.shadowed or shift is None:
+            return False
+        family = self.v4 if len(network.address) == 4 else self.v6
+        family[shift][int.from_bytes(network.address, "big") >> shift] = value
         return True
 
     def clear(self) -> None:

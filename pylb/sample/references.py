@@ -58,8 +58,10 @@ class Reference:
         self.repeated.clear()
         known = self.entries
         for key, value in entries:
-            if known.setdefault(key, value) is not value:
+            if key in known:
                 self.repeated.append((key, value))
+            else:
+                known[key] = value
         self._rebuild()
 
     def index(self, method: str, *, ignore_case: bool = False, by_name: bool = False, parse: Parse | None = None,
@@ -109,9 +111,10 @@ class Reference:
     def add(self, key: bytes, value: bytes = b"") -> None:
         """Appends an entry; ValueError when some use of the file cannot take it, and then nothing has changed."""
         self._probe(key, value)
-        if self.entries.setdefault(key, value) is not value:
+        if key in self.entries:
             self.repeated.append((key, value))
             return
+        self.entries[key] = value
         for index, parse in self.uses.values():
             index.add(key, value if parse is None else parse(value))
 
@@ -130,12 +133,7 @@ class Reference:
         self.entries[key] = value
         self.repeated = [(known, value if known == key else old) for known, old in self.repeated]
         for index, parse in self.uses.values():
-            if isinstance(index, _Direct):
-                continue
-            if isinstance(index, indexes.Exact) and not index.shadowed:
-                index.discard(key)
-                index.add(key, value if parse is None else parse(value))
-            else:  # the entry keeps its place in the order
+            if not index.assign(key, value if parse is None else parse(value)):
                 self._reload(index, parse)
         return True
 
@@ -179,6 +177,9 @@ class _Direct(indexes.Exact):
         pass
 
     def discard(self, key: bytes) -> bool:
+        return True
+
+    def assign(self, key: bytes, value: Any) -> bool:
         return True
 
     def clear(self) -> None:
