@@ -312,7 +312,7 @@ def _warn_empty(site: Site, text: str, span: Span) -> None:
     )
 
 
-@keyword("acl", places=PROXY, arity=(2, None), usage="<name> <criterion> [flags] [operator] [<value>] ...")
+@keyword("acl", places=PROXY, arity=(1, None), usage="<name> <criterion> [flags] [operator] [<value>] ...")
 def declare_acl(line: Line) -> None:
     """Adds a test to a named ACL; tests of one name are alternatives.
 
