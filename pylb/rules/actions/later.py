@@ -65,7 +65,7 @@ for _name, _takes in (
 
     action(
         _name,
-        places=_BEFORE,
+        places=(*TCP, *HTTP),
         usage="(<index>[,<counter>])" + (" {<number> | <expression>}" if _takes else ""),
         parenthesis=True,
         status=Status.UNSAFE,
@@ -79,27 +79,34 @@ def _skipped(words: Words, site: Site) -> Build:
     return _nothing
 
 
-for _name, _places, _usage, _status, _doc in (
-    (
-        "do-resolve",
-        ("http-request", "tcp-request content"),
-        "(<variable>,<resolvers>[,ipv4|ipv6]) <expression>",
-        Status.UNSAFE,
-        "Resolves a name and stores the address in a variable. Manual 4.2.",
-    ),
-    (
-        "send-spoe-group",
-        ("tcp-request content", "tcp-response content", "http-request", "http-response"),
-        "<engine> <group>",
-        Status.UNSAFE,
-        "Sends a group of messages to an SPOE agent. Manual 4.2.",
-    ),
-    (
-        "normalize-uri",
-        ("http-request",),
-        "<normalizer>",
-        Status.UNSAFE,
-        "Brings the URI into a normal form (RFC 3986 section 6). Manual 4.2.",
-    ),
-):
-    action(_name, places=_places, usage=_usage, status=_status, parenthesis=_name == "do-resolve", doc=_doc)(_skipped)
+def _declare(name: str, places: tuple[str, ...], usage: str, status: Status, doc: str, **facts: bool) -> None:
+    action(name, places=places, usage=usage, status=status, doc=doc, **facts)(_skipped)
+
+
+_CONTENT: Final = ("tcp-request content", "tcp-response content", "http-request", "http-response")
+_declare(
+    "do-resolve",
+    ("http-request", "tcp-request content"),
+    "(<variable>,<resolvers>[,ipv4|ipv6]) <expression>",
+    Status.UNSAFE,
+    "Resolves a name and stores the address in a variable. Manual 4.2.",
+    parenthesis=True,
+)
+_declare("send-spoe-group", _CONTENT, "<engine> <group>", Status.UNSAFE, "Asks an SPOE agent. Manual 4.2.")
+_declare(
+    "normalize-uri",
+    ("http-request",),
+    "<normalizer>",
+    Status.UNSAFE,
+    "Brings the URI into a normal form (RFC 3986 section 6). Manual 4.2.",
+)
+_declare("lua.", _CONTENT, "<function> [<arguments>]", Status.UNSAFE, "Runs a Lua function. Manual 4.2.", prefix=True)
+_declare("cache-use", ("http-request",), "<cache>", Status.HARMLESS, "Answers from a cache. Manual 6.2.")
+_declare("cache-store", ("http-response",), "<cache>", Status.HARMLESS, "Keeps the response in a cache. Manual 6.2.")
+_declare(
+    "expect-netscaler-cip",
+    ("tcp-request connection",),
+    "layer4",
+    Status.UNSAFE,
+    "Demands a NetScaler client IP header of the connections that match. Manual 4.2.",
+)
