@@ -1,7 +1,7 @@
 """Counters of tracked entries: the families sc_, sc0_ to sc2_, src_ and the sizes of tables (manual 7.3.3, 11).
 
-Stick tables come later; until then the words are understood and find nothing, and a start refuses them: what they decide
-is who is let in.
+Stick tables come later; until then the words are understood and find nothing, and a start refuses them: what they
+decide is who is let in.
 """
 
 from __future__ import annotations
@@ -15,34 +15,12 @@ from pylb.sample.values import MISS, Fetch
 _NOTE: Final = "stick tables come later"
 
 # What an entry can be asked; the number of an array's element is an argument of its own.
-_DATA: Final = [
-    "bytes_in_rate",
-    "bytes_out_rate",
-    "clr_gpc0",
-    "clr_gpc1",
-    "conn_cnt",
-    "conn_cur",
-    "conn_rate",
-    "get_gpc0",
-    "get_gpc1",
-    "get_gpt0",
-    "glitch_cnt",
-    "glitch_rate",
-    "gpc0_rate",
-    "gpc1_rate",
-    "http_err_cnt",
-    "http_err_rate",
-    "http_fail_cnt",
-    "http_fail_rate",
-    "http_req_cnt",
-    "http_req_rate",
-    "inc_gpc0",
-    "inc_gpc1",
-    "kbytes_in",
-    "kbytes_out",
-    "sess_cnt",
-    "sess_rate",
-]
+_DATA: Final = (
+    *("bytes_in_rate", "bytes_out_rate", "kbytes_in", "kbytes_out"),
+    *("clr_gpc0", "clr_gpc1", "get_gpc0", "get_gpc1", "get_gpt0", "gpc0_rate", "gpc1_rate", "inc_gpc0", "inc_gpc1"),
+    *("conn_cnt", "conn_cur", "conn_rate", "sess_cnt", "sess_rate", "glitch_cnt", "glitch_rate"),
+    *("http_err_cnt", "http_err_rate", "http_fail_cnt", "http_fail_rate", "http_req_cnt", "http_req_rate"),
+)
 _ARRAYS: Final = ("clr_gpc", "get_gpc", "get_gpt", "gpc_rate", "inc_gpc")
 
 

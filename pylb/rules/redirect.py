@@ -159,7 +159,7 @@ def redirect_keyword(line: Line) -> None:
         condition = conditions.parse(words, site, complaint=f"{complaint} : error in condition")
     except ConfigError as error:
         if error.message.startswith(complaint):
-            raise
+            raise ConfigError(error.message.replace("condition :", "condition:"), error.span, error.hint) from None
         raise ConfigError(f"{complaint} : {error.message.rstrip('.')}.", error.span, error.hint) from None
     hooks.warn_order(line, "redirect", 6)
     word = registry.find(Kind.ACTION, "redirect", "http-request")
