@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 from typing import Any
 
@@ -122,18 +121,15 @@ def configuration() -> str:
 
 
 def ask(site: Site, name: str, *, drip: bool) -> Any:
-    with RawClient(site.port(port_name(name))) as client:
-        data = CASES[name][1]
-        try:
+    data = CASES[name][1]
+    try:
+        with RawClient(site.port(port_name(name))) as client:
+            client.send(data[:3] if drip else data)
             if drip:
-                client.send(data[:3])
-                client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 client.send(data[3:])
-            else:
-                client.send(data)
-        except (BrokenPipeError, ConnectionResetError):
-            return "closed"
-        return client.read_exactly(2) or "closed"
+            return client.read_exactly(2) or "closed"
+    except (BrokenPipeError, ConnectionResetError):
+        return "closed"  # a rejected connection may be reset before connect() has returned
 
 
 Seen = dict[str, dict[str, dict[str, Any]]]
