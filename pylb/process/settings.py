@@ -47,7 +47,7 @@ _SPECIFIED = "user/uid already specified. Continuing."
 _GROUP_SPECIFIED = "gid/group was already specified. Continuing."
 
 
-@keyword("user", places="global", usage="<name>")
+@keyword("user", places="global", usage="<name>", arity=(0, 1))
 def user(line: Line) -> None:
     """User to become once sockets are bound and the chroot is entered. Errors: no such user. See also `uid`."""
     words = line.args()
@@ -61,7 +61,7 @@ def user(line: Line) -> None:
     _once(line, value, "uid", _SPECIFIED)
 
 
-@keyword("group", places="global", usage="<name>")
+@keyword("group", places="global", usage="<name>", arity=(0, 1))
 def group(line: Line) -> None:
     """Group to become; supplementary groups are dropped. Errors: no such group. See also `gid`."""
     words = line.args()
