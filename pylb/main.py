@@ -11,10 +11,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from pylb.errors import Severity
 from pylb.process import command_line
 from pylb.process.command_line import Options, UsageError
-from pylb.process.messages import alert, notice, voice
+from pylb.process.messages import alert, notice, voice, warning
 from pylb.process.stop import Stop, flush
 
 if TYPE_CHECKING:
@@ -109,9 +108,10 @@ def _load_and_serve(options: Options) -> int:
     environment = dict(os.environ)
     program = loading.load(options)
     _dumps(options)
-    _remarks(options)
+    _master_socket(options)
     if options.check:
         return loading.verdict(options, program)
+    _remarks(options)
     loading.refuse_inert(options, program)
     if options.master or program.globals.get("master-worker"):
         _again_as_master(options, program, environment)
@@ -129,16 +129,28 @@ def _dumps(options: Options) -> None:
         sys.stdout.write(dump.objects())
 
 
+def _master_socket(options: Options) -> None:
+    """Checks the address of `-S`."""
+    from pylb.config.addresses import parse_address
+
+    if not options.master_socket:
+        return
+    if not options.master:
+        warning("config : a master CLI socket was defined, but master-worker mode (-W) is not enabled.")
+        return
+    try:
+        parse_address(options.master_socket.partition(",")[0])
+    except ValueError as error:
+        alert("config : Cannot create the listener of the master CLI")
+        alert(f"config : {error}")
+        alert("config : Can't create the master's CLI.")
+        raise Stop(1) from None
+
+
 def _remarks(options: Options) -> None:
     """What was accepted and does nothing."""
-    if options.master_socket:
-        if options.master:
-            notice("config : -S is accepted; the master has no runtime socket yet.")
-        else:
-            voice.say(
-                Severity.WARNING,
-                "config : a master CLI socket was defined, but master-worker mode (-W) is not enabled.",
-            )
+    if options.master_socket and options.master:
+        notice("config : -S is accepted; the master has no runtime socket yet.")
     if options.sockets_from:
         notice("config : -x is accepted; ports are shared (SO_REUSEPORT), and -W hands its sockets over by itself.")
 
@@ -192,6 +204,7 @@ def _work(options: Options, link: Link, inherited: dict[str, int]) -> int:
     from pylb.process import loading, serving
 
     program = loading.load(options)
+    _master_socket(options)
     _remarks(options)
     loading.refuse_inert(options, program)
     options.old_pids = []  # the master tells them

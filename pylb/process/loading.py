@@ -89,7 +89,7 @@ def verdict(options: Options, program: Program) -> int:
     if program.report.count(Severity.WARNING):
         say("Warnings were found.")
     if not has_listener(program):
-        say("Configuration file has no error but will not start (no listener) => exit.")
+        say("Configuration file has no error but will not start (no listener) => exit(2).")
         return 2
     say("Configuration file is valid")
     return 0

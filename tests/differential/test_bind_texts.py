@@ -37,7 +37,7 @@ description|description a b c|set-dumpable|set-dumpable off|no set-dumpable|cpu-
 cpu-map 1 x|cpu-map auto:1/1-4 0-3|thread-groups|thread-groups x|insecure-fork-wanted|no insecure-fork-wanted
 insecure-setuid-wanted|strict-limits|no strict-limits|strict-limits x|noepoll|noepoll x|noreuseport|fd-hard-limit
 fd-hard-limit 100|unix-bind|unix-bind prefix|unix-bind foo|unix-bind user nosuch|unix-bind prefix /tmp/x mode 600 uid 3
-quiet x|zero-warning|no daemon|no quiet|daemon
+quiet x|zero-warning|no daemon|daemon
 """
 
 
