@@ -24,8 +24,11 @@ LONGEST_SHARED: Final = 256
 SHARED_LINES: Final = 4096
 SHARED_NAMES: Final = 1024
 PROBABLY_ALONE: Final = 2048
+SHARED_HEADS: Final = 1024
+LONGEST_HEAD: Final = 1024
 _PRIVATE: Final = frozenset((b"authorization", b"cookie", b"set-cookie", b"proxy-authorization"))
 _END: Final = b"\r\n\r\n"
+_METHOD_MATTERS: Final = (b"HEAD", b"CONNECT")
 
 
 class BadLine(Exception):
@@ -94,6 +97,38 @@ class StatusLines(dict[bytes, tuple[int, int, bytes]]):
         return known
 
 
+class Heads(dict[bytes, Response]):
+    """From a whole response head to its message: servers that are asked often repeat themselves, within a second to
+    the letter. Only short final heads without Set-Cookie, never answers to HEAD and CONNECT.
+
+    Where heads do not repeat, remembering them would be wasted: a table that fills with few hits is left alone for a
+    while.
+    """
+
+    __slots__ = ("hits", "resting")
+
+    def __init__(self) -> None:
+        self.hits = 0
+        self.resting = 0
+
+    def remember(self, head: bytes, response: Response) -> None:
+        if self.resting:
+            self.resting -= 1
+            return
+        if len(self) >= SHARED_HEADS:
+            self.clear()
+            if self.hits < SHARED_HEADS:
+                self.resting = 16 * SHARED_HEADS
+            self.hits = 0
+        if response.status >= 200 and len(head) <= LONGEST_HEAD:
+            for one in response.fields:
+                if one[0] in _PRIVATE:
+                    return
+            response.shared = True
+            self[head] = response
+
+
+heads: Final = Heads()
 lines: Final = Lines()
 status_lines: Final = StatusLines()
 _field_of = lines.__getitem__
@@ -110,9 +145,18 @@ def read_request(data: bytes, end: int, limits: Limits) -> Request | Refusal | N
 def read_response(data: bytes, end: int, method: bytes, limits: Limits) -> Response | Refusal | None:
     """The response whose head is data[:end], to a request with `method`. None: not of this grammar."""
     head = data[:end]
+    if method in _METHOD_MATTERS:
+        return _response(head.split(b"\r\n"), end, method, limits) if head.endswith(_END) else None
+    known = heads.get(head)
+    if known is not None:
+        heads.hits += 1
+        return known
     if not head.endswith(_END):
         return None
-    return _response(head.split(b"\r\n"), end, method, limits)
+    response = _response(head.split(b"\r\n"), end, method, limits)
+    if response.__class__ is Response:
+        heads.remember(head, response)  # type: ignore[arg-type]
+    return response
 
 
 def read_lone_request(data: bytes, limits: Limits) -> Request | Refusal | None:

@@ -70,6 +70,7 @@ class Request:
         "complete",  # True when `body` holds the whole body
         "trailers",  # list[Field] received after a chunked body
         "framing",  # the Content-Length or Transfer-Encoding field the body is read by (http.semantics), or None
+        "dropped",  # bytes of lines that are part of head_size and no longer among the fields
     )
 
     def __init__(self, method: bytes, target: bytes, version: int, fields: list[Field]) -> None:
@@ -90,6 +91,7 @@ class Request:
         self.complete = False
         self.trailers: list[Field] | None = None
         self.framing: Field | None = None
+        self.dropped = 0
 
     @property
     def exclusive(self) -> bool:
@@ -102,7 +104,11 @@ class Request:
 
 
 class Response:
-    """A response head, from a server or made here."""
+    """A response head, from a server or made here.
+
+    One that is `shared` stands for every response with the same head (h1_fast.Heads): whoever wants to change
+    something in it takes a `copy` first.
+    """
 
     __slots__ = (
         "status",  # int
@@ -118,6 +124,9 @@ class Response:
         "trailers",
         "body",  # bytes of a response made here, else b""
         "framing",  # the Content-Length or Transfer-Encoding field the body is read by (http.semantics), or None
+        "dropped",  # as in Request
+        "shared",
+        "ready",  # of a shared one: its head as it goes to a kept HTTP/1.1 client, once somebody has made it
     )
 
     def __init__(self, status: int, reason: bytes, fields: list[Field], version: int = 11) -> None:
@@ -134,6 +143,22 @@ class Response:
         self.trailers: list[Field] | None = None
         self.body = b""
         self.framing: Field | None = None
+        self.dropped = 0
+        self.shared = False
+        self.ready = b""
+
+    def copy(self) -> Response:
+        """A response of one's own with the same head."""
+        own = Response(self.status, self.reason, self.fields.copy(), self.version)
+        own.length = self.length
+        own.chunked = self.chunked
+        own.close = self.close
+        own.bodyless = self.bodyless
+        own.upgrade = self.upgrade
+        own.head_size = self.head_size
+        own.framing = self.framing
+        own.dropped = self.dropped
+        return own
 
 
 class Refusal:

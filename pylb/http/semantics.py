@@ -105,7 +105,8 @@ def admit_request(request: Request, limits: Limits) -> Refusal | None:
             elif kind == UPGRADE:
                 upgrades = True
     request.host = host
-    if hosts > 1:
+    if hosts > 1 and host is not None:
+        request.dropped = (hosts - 1) * (len(host) + 8)
         _keep_first(fields, HOST)
     if request.target[0] != 47 or request.method == b"CONNECT":
         refusal = _judge_target(request, request.target)
@@ -113,7 +114,8 @@ def admit_request(request: Request, limits: Limits) -> Refusal | None:
             return refusal
         fields = request.fields
     if options is not None:
-        names = _strip_options(fields, options)
+        names, dropped = _strip_options(fields, options)
+        request.dropped += dropped
         if b"close" in names:
             request.close = True
         elif b"keep-alive" in names:
@@ -150,7 +152,7 @@ def admit_response(response: Response, method: bytes, limits: Limits) -> Refusal
                 options = [one] if options is None else [*options, one]
     close = response.version < 11
     if options is not None:
-        names = _strip_options(fields, options)
+        names, response.dropped = _strip_options(fields, options)
         close = b"close" in names or (close and b"keep-alive" not in names)
     if lengths is not None or codings is not None:
         refusal = _frame_response(response, lengths, codings, bodyless)
@@ -320,15 +322,20 @@ def _judge_upgrade(request: Request) -> Refusal | None:
     return None
 
 
-def _strip_options(fields: list[Field], options: list[Field]) -> tuple[bytes, ...]:
-    """Takes keep-alive and close out of Connection; what else it says stays as written. All options, lower case."""
+def _strip_options(fields: list[Field], options: list[Field]) -> tuple[tuple[bytes, ...], int]:
+    """Takes keep-alive and close out of Connection; what else it says stays as written.
+
+    All options, lower case, and how many bytes the lines have lost.
+    """
     names: tuple[bytes, ...] = ()
+    dropped = 0
     for one in options:
         value = one[1]
         simple = _SIMPLE.get(value)
         if simple is not None:
             names = names + simple if names else simple
             fields.remove(one)
+            dropped += len(one[2])
             continue
         parts = value.split(b",")
         lowered = [part.strip(b" \t").lower() for part in parts]
@@ -338,11 +345,13 @@ def _strip_options(fields: list[Field], options: list[Field]) -> tuple[bytes, ..
             continue
         value = b",".join(kept).strip(b" \t")
         at = fields.index(one)
+        dropped += len(one[2])
         if value.strip(b", \t"):
             fields[at] = field(b"connection", value)
+            dropped -= len(fields[at][2])
         else:
             del fields[at]
-    return names
+    return names, dropped
 
 
 def _keep_first(fields: list[Field], kind: int, instead: Field | None = None) -> None:

@@ -194,6 +194,13 @@ class H1Front(H1Side):
     def begin(self, response: Response, request: Request, stream: Any) -> bytes:
         """Head of a response in wire form; sets up the framing of what follows, and lowers `stream.keep` where the
         head announces the end of the connection."""
+        if response.shared and stream.keep and request.version > 10 and response.framing is not None:
+            # The same head again: it was written before.
+            self.chunk_out = response.chunked and not response.bodyless
+            head = response.ready
+            if not head:
+                head = response.ready = response_head(response, request, True)
+            return head
         keep = stream.keep and client_may_stay(request, response)
         head = response_head(response, request, keep)
         if response.status >= 200:
@@ -202,9 +209,8 @@ class H1Front(H1Side):
         return head
 
     def truncate(self) -> None:
-        """The body cannot be completed: the connection ends so that the client notices."""
+        """The body cannot be completed: the connection ends before its end, and the client notices."""
         self.chunk_out = False
-        self.conn.reset_on_close()
 
     def finish(self) -> bool:
         """True when another request may follow on this connection."""

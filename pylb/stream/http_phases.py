@@ -86,6 +86,8 @@ def http_session(run: Runner, front: Any, session: Session, worker: Worker) -> C
             stream.run = run
             stream.front = front
             stream.request = request
+            # HAProxy counts what it stored of the head: names and values, and 20 bytes with the start line (%U).
+            stream.bytes_in = request.head_size - request.dropped + 15 - 4 * len(request.fields)
             stream.keep = not request.close
             frontend.counters.req_total += 1
             yield from exchange(run, stream, worker)
@@ -137,6 +139,7 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
         backend = switching(stream)
         stream.final = False
     if backend is None:
+        stream.request_end = 0.0
         yield from fail(run, stream, worker, 503, ending.SERVER, ending.CONNECT)
         return
     stream.backend = backend
@@ -178,9 +181,7 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
             stream.reused = True
             stream.connect_start = stream.server_connected = clock.now
             stream.server.counters.reuse_total += 1
-            head = back.begin(request, backend.keep_alive)
-            stream.bytes_in = len(head)
-            back.conn.put(head)
+            back.conn.put(back.begin(request, backend.keep_alive))
     if back is None:
         back = yield from reach(run, stream, worker, outcome)
         if back is None:
@@ -189,7 +190,7 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
 
     # -- the response's head, while the request's body leaves
     if front.body_done:
-        response = back.next_head()
+        response = back.next_head() if back.conn.readable else None
         if response is None:
             conn = front.conn
             limit = clock.now + backend.timeout_server_or_never
@@ -208,8 +209,13 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
         if response is None:
             return
         back = stream.back
+    if response.shared and (
+        backend.http_response is not None or frontend.http_response is not None or worker.after_response is not None
+    ):
+        response = response.copy()
     stream.response = response
     stream.response_end = clock.now
+    stream.bytes_out += response.head_size - response.dropped + 15 - 4 * len(response.fields)
 
     # -- the rules for the response, backend first
     if backend.http_response is not None:
@@ -230,15 +236,13 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
     if worker.stopping:
         stream.keep = False
     head = front.begin(response, request, stream)
-    if back.body_done:
+    if back.body_done and front.body_done:
         front.conn.put(head)
-        stream.bytes_out += len(head)
     else:
         data = back.read_body() if back.buffer else None
-        if data and back.body_done and not front.chunk_out:
-            head += data
-            front.conn.put(head)
-            stream.bytes_out += len(head)
+        if data and back.body_done and front.body_done and back.chunks is None:
+            front.conn.put(head + data)
+            stream.bytes_out += len(data)
         else:
             yield from transfer(run, stream, worker, head, data)
     if response.upgrade:

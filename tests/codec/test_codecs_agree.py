@@ -28,7 +28,7 @@ def facts(message: Request | Response | Refusal | None) -> object:
         return None
     if isinstance(message, Refusal):
         return message.status
-    names = [name for name in message.__slots__ if name not in ("raw", "line", "reason")]
+    names = [name for name in message.__slots__ if name not in ("raw", "line", "reason", "shared", "ready")]
     return [getattr(message, name) for name in names]
 
 

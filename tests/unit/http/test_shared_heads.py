@@ -1,0 +1,50 @@
+"""Response heads that come again: one message for all of them, never with credentials, never for HEAD."""
+
+from __future__ import annotations
+
+from pylb.http import h1_fast
+from pylb.http.codec import fast
+from pylb.http.message import Response, field
+from pylb.http.semantics import DEFAULT_LIMITS
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nx-shared-heads: %d\r\n\r\n"
+
+
+def take(head: bytes, method: bytes = b"GET") -> Response:
+    response = fast.take_response(head + b"hello", 0, method, DEFAULT_LIMITS)
+    assert isinstance(response, Response)
+    return response
+
+
+def test_the_same_head_is_the_same_message() -> None:
+    first, second = take(HEAD % 1), take(HEAD % 1)
+    assert first is second and first.shared
+    assert take(HEAD % 2) is not first
+
+
+def test_a_copy_can_be_changed_without_changing_the_others() -> None:
+    own = take(HEAD % 3).copy()
+    own.fields.append(field(b"x-more", b"1"))
+    own.status = 201
+    again = take(HEAD % 3)
+    assert not own.shared
+    assert again.status == 200 and len(again.fields) == 2
+    assert own.framing is again.framing and own.length == 5
+
+
+def test_cookies_and_answers_to_head_are_never_shared() -> None:
+    cookie = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nset-cookie: a=b\r\n\r\n"
+    assert not take(cookie).shared
+    assert take(cookie) is not take(cookie)
+    known = take(HEAD % 4)
+    bodyless = fast.take_response(HEAD % 4, 0, b"HEAD", DEFAULT_LIMITS)
+    assert isinstance(bodyless, Response)
+    assert bodyless is not known and bodyless.bodyless and not known.bodyless
+
+
+def test_the_table_is_bounded_and_rests_when_heads_never_repeat() -> None:
+    heads = h1_fast.Heads()
+    for number in range(3 * h1_fast.SHARED_HEADS):
+        heads.remember(HEAD % number, Response(200, b"OK", []))
+        assert len(heads) <= h1_fast.SHARED_HEADS
+    assert heads.resting > 0
