@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
@@ -57,6 +58,8 @@ def usage() -> None:
 
 def run(options: Options) -> int:
     """What the options ask for, in HAProxy's order."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # an end, not a traceback
     voice.quiet = options.quiet
     if options.version:
         return _version(options.version)

@@ -26,7 +26,7 @@ from pylb.process import background
 from pylb.process.command_line import Options
 from pylb.process.messages import alert, notice, warning
 from pylb.process.notify import Notifier
-from pylb.process.stop import Stop, flush, tell
+from pylb.process.stop import Stop, flush, hold_signals, take_signals, tell
 
 SIGNALS: Final = (
     signal.SIGCHLD,
@@ -160,10 +160,12 @@ class Master:
     def _spawn(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         flush()
+        hold_signals()  # the worker's stay held until it serves
         pid = os.fork()
         if pid == 0:
             ours.close()
             self._become_worker(theirs)
+        take_signals()
         theirs.close()
         child = Child(pid, ours)
         self.children.append(child)

@@ -26,7 +26,7 @@ from pylb.process import background, collector, limits, privileges, sealed
 from pylb.process.command_line import Options
 from pylb.process.loading import has_listener
 from pylb.process.messages import alert, voice, warning
-from pylb.process.stop import Stop, tell
+from pylb.process.stop import Stop, hold_signals, take_signals, tell
 from pylb.program import Program
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Worker:
 
     def bind(self, inherited: Mapping[str, int] | None = None) -> None:
         """Opens every socket, or prints why not and raises Stop."""
+        hold_signals()  # whoever sees the port open may signal us already
         program = self.program
         if not has_listener(program):
             alert("[haproxy.main()] No enabled listener found (check for 'bind' directives) ! Exiting.")
@@ -173,12 +174,11 @@ class Worker:
         loop.add_signal_handler(signal.SIGTTOU, self.pause)
         loop.add_signal_handler(signal.SIGTTIN, self.resume)
         loop.add_signal_handler(signal.SIGUSR2, _nothing)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            # Nothing has to be tidied up: the default action is the fastest end. Only init is protected from it.
-            if os.getpid() == 1:
+        if os.getpid() == 1:
+            # The default action of SIGTERM and SIGINT is the fastest end, but the kernel protects init from it.
+            for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, os._exit, 128 + number)
-            else:
-                signal.signal(number, signal.SIG_DFL)
+        take_signals()
 
     def _master_gone(self) -> None:
         try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterable
+from typing import Final
 
 from pylb.process.messages import warning
 
@@ -15,6 +17,19 @@ class Stop(Exception):
     def __init__(self, code: int) -> None:
         super().__init__(code)
         self.code = code
+
+
+HELD: Final = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGTTOU, signal.SIGTTIN)
+"""Signals that mean something to a serving process; before it serves they wait instead of killing it."""
+
+
+def hold_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+
+
+def take_signals() -> None:
+    """Lets held signals through; their handlers are in place."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
 
 
 def flush() -> None:
