@@ -24,6 +24,7 @@ from pylb.engine.step import READY, Runner, step
 _INPUT: Final = ~OUT
 _END: Final = 0x2000 | 0x10 | 0x8  # RDHUP | HUP | ERR
 _GONE: Final = 0x10 | 0x8  # HUP | ERR
+_NO_LINGER: Final = b"\x01\0\0\0\0\0\0\0"  # struct linger: on, 0 seconds
 
 
 class Transport:
@@ -171,7 +172,15 @@ class Transport:
     def reset_on_close(self) -> None:
         """Makes `close` send a reset: no TIME_WAIT, the peer learns at once."""
         if self.fd >= 0:
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+
+    def abandon(self) -> None:
+        """Closes a connection to a server whose last word has been heard: with a reset while the server has not closed,
+        so that no TIME_WAIT holds the port and no farewell packets are exchanged (as HAProxy does)."""
+        if self.fd >= 0:
+            if not self.ending and not self.eof:
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            self.close()
 
     def close(self) -> None:
         """Leaves the table, then closes. Safe to call twice."""

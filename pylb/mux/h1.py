@@ -136,7 +136,7 @@ class H1Side:
 
     def put_body(self, data: bytes) -> None:
         if self.chunk_out:
-            data = b"%x\r\n%b\r\n" % (len(data), data)
+            data = b"%X\r\n%b\r\n" % (len(data), data)
         self.conn.put(data)
 
     def end_body(self, trailers: bytes = b"") -> None:
@@ -267,11 +267,15 @@ class H1Back(H1Side):
         self.buffer = data[size:] if size < len(data) else b""
         self.scanned = 0
         if response.bodyless or response.length == 0:
-            self.body_done = True
+            self.body_done = not response.upgrade  # a tunnel has an end, but none that the head tells
+            self.left = UNTIL_CLOSE
             self.broken = False
         else:
             self.expect_body(response.length, response.chunked, True)
         return response
+
+    def reset(self) -> None:
+        self.conn.abandon()
 
     def finish(self) -> bool:
         """True when the connection can carry another request."""

@@ -57,7 +57,7 @@ def give(back: H1Back, now: float, mode: str, front: H1Front) -> None:
         return
     limit = server.pool_max
     if len(server.idle) >= (POOL_MAX if limit < 0 else limit):
-        back.conn.close()
+        back.conn.abandon()
         return
     conn = back.conn
     conn.runner = None
@@ -70,7 +70,7 @@ def forget_stale(server: Server) -> None:
     """A connection of the pool turned out dead: those that show an end already go with it."""
     for back in [back for back in server.idle if back.conn.ending]:
         server.idle.remove(back)
-        back.conn.close()
+        back.conn.abandon()
 
 
 def purge(server: Server, before: float) -> int:
@@ -78,7 +78,7 @@ def purge(server: Server, before: float) -> int:
     stale = [back for back in server.idle if back.idle_since <= before]
     for back in stale:
         server.idle.remove(back)
-        back.conn.close()
+        back.conn.abandon()
     return len(stale)
 
 
@@ -86,4 +86,4 @@ def close_all(server: Server) -> None:
     idle: list[Any] = server.idle[:]
     server.idle.clear()
     for back in idle:
-        back.conn.close()
+        back.conn.abandon()

@@ -133,6 +133,8 @@ class ScriptedTransport:
         self.eof = True
         self.out = b""
 
+    abandon = close
+
     @property
     def closed(self) -> bool:
         return self.fd < 0
