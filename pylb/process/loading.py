@@ -7,7 +7,7 @@ from typing import Any
 
 from pylb import standard
 from pylb.background.runtime.keywords import listeners as runtime_listeners
-from pylb.config import reader
+from pylb.config import lexer, reader
 from pylb.config.conditions import ConditionError, Surroundings, evaluate
 from pylb.config.model import Configuration
 from pylb.config.resolve import resolve
@@ -120,10 +120,17 @@ def refuse_inert(options: Options, program: Program) -> None:
 
 
 def condition(text: str) -> int:
-    """`-cc`: 0 when the condition holds, 1 when not, 2 when it cannot be read."""
+    """`-cc`: 0 when the condition holds, 1 when not, 2 when it cannot be read.
+
+    The text is one line of a configuration: quotes, backslashes and environment variables have their meaning.
+    """
     standard.load()
+    words, _, wrong = lexer.split(text, os.environ.get)
+    if wrong is not None:
+        alert(f"config : Syntax Error in condition: {wrong.message}.")
+        return 2
     try:
-        return 0 if evaluate(text, Surroundings(environment=dict(os.environ))) else 1
+        return 0 if evaluate(" ".join(words), Surroundings(environment=dict(os.environ))) else 1
     except ConditionError as error:
         alert(f"config : Failed to evaluate condition: {error.message}")
         return 2

@@ -119,6 +119,36 @@ def test_exit_code_and_standard_output_are_haproxys(files, line):
     assert verdicts(ours.stdout) == verdicts(theirs.stdout)
 
 
+CONDITIONS = [
+    'streq("$TESTVAR","1")',
+    "streq(foo,'foo')",
+    "streq(\"foo bar\",'foo bar')",
+    'streq("a b",a\\ b)',
+    'streq(a,"a)',
+    "streq($NOPE,x)",
+    '"1"',
+    "1\\ &&\\ 1",
+    "1&&!0&&!((streq(a,b)||!streq(a,a)&&1)||strneq(a,a))",
+    "1 && !0 && !((streq(a,a) || !streq(a,a) && 1) || strneq(a,a))",
+    "-1000 && 200",
+    "",
+    "200rrr",
+    "!(0))",
+    "defined(TESTVAR) && !defined(NOPE)",
+]
+
+
+@requires("haproxy")
+@pytest.mark.parametrize("text", CONDITIONS)
+def test_conditions_are_read_as_a_line_of_a_file(tmp_path, monkeypatch, text):
+    monkeypatch.setenv("TESTVAR", "1")
+    ours, theirs = run("pylb", tmp_path, "-cc", text), run("haproxy", tmp_path, "-cc", text)
+    assert (ours.returncode, bool(ours.stderr)) == (theirs.returncode, bool(theirs.stderr)), (
+        ours.stderr,
+        theirs.stderr,
+    )
+
+
 def test_the_version_can_be_read_like_haproxys(tmp_path):
     text = run("pylb", tmp_path, "-vv").stdout
     assert re.match(r"HAProxy version (\d\S*) \d{4}/\d\d/\d\d", text)
