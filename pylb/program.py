@@ -12,26 +12,29 @@ import asyncio
 import math
 import os
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pylb.clock import clock
 from pylb.config import resolve
 from pylb.config.model import Configuration, ProxyConfig, Record
 from pylb.engine.poller import Poller
 from pylb.errors import ConfigError, Report
+from pylb.fetches.internal import STATE
 from pylb.http import codec, forwarded
 from pylb.http.semantics import Limits
 from pylb.listener.bind import Listener, compile_binds
 from pylb.log import logger
 from pylb.records.proxy import Backend, Frontend, Proxy
 from pylb.records.stream import Stream
-from pylb.rules import captures, replies, ruleset, switching
+from pylb.rules import captures, hooks, replies, ruleset, switching
+from pylb.sample import references
 from pylb.server import equip
 from pylb.server.server import Server
 from pylb.stream.waits import Waits
 from pylb.stream.worker import Worker
 
 DEFAULT_MAXCONN: Final = 2000
+P = TypeVar("P", bound=Proxy)
 BUFFER_SIZE: Final = 16384
 MAX_REWRITE: Final = 1024
 MAX_HEADERS: Final = 101
@@ -50,7 +53,7 @@ class Program:
         self.backends: dict[str, Backend] = {}
         self.listeners: list[Listener] = []
         self.runtime_listeners: list[Listener] = []  # of the runtime sockets (background.runtime.keywords)
-        self.references: dict[str, Any] = {}  # maps and ACL files by path
+        self.references = references.of(config)  # maps and ACL files by path
         self.log_targets: dict[Any, Any] = {}
         self.variables: dict[str, Any] = {}  # scope proc
         self.maxconn = int(config.globals.get("maxconn", DEFAULT_MAXCONN))
@@ -97,18 +100,18 @@ class Program:
             if config.is_front:
                 self.frontends.append(Frontend(config.name, number, config))
         for frontend in self.frontends:
-            self._attempt(frontend.config, lambda front=frontend: self._bind(front))
+            self._attempt(self._bind, frontend)
         for backend in self.backends.values():
-            self._attempt(backend.config, lambda back=backend: self._backend(back))
+            self._attempt(self._backend, backend)
         equip.link(self.backends.values(), self)
         for frontend in self.frontends:
-            self._attempt(frontend.config, lambda front=frontend: self._frontend(front))
+            self._attempt(self._frontend, frontend)
 
-    def _attempt(self, config: ProxyConfig, step: Callable[[], None]) -> None:
+    def _attempt(self, step: Callable[[P], None], proxy: P) -> None:
         try:
-            step()
+            step(proxy)
         except ConfigError as error:
-            self.report.error(error, config.span)
+            self.report.error(error, proxy.config.span)
 
     def _bind(self, frontend: Frontend) -> None:
         frontend.listeners = compile_binds(frontend.config, frontend, self.report)
@@ -118,6 +121,7 @@ class Program:
         """What both sides of a proxy have."""
         config = proxy.config
         proxy.http = config.http
+        hooks.check(config, self.report)
         proxy.disabled = bool(config.get("disabled", False))
         proxy.options = frozenset(
             name.removeprefix("option ") for name, on in config.values.items() if name.startswith("option ") and on
@@ -143,6 +147,8 @@ class Program:
         frontend.timeout_request = config.timeout("http-request")
         frontend.timeout_keep_alive = config.timeout("http-keep-alive")
         frontend.timeout_tarpit = config.timeout("tarpit") or config.timeout("connect")
+        frontend.keep_clients = not config.option("httpclose")
+        frontend.keep_servers = frontend.keep_clients and not config.option("http-server-close")
         frontend.tcp_connection = ruleset.compile(config.rules.get("tcp-request connection", []), self)
         frontend.tcp_session = ruleset.compile(config.rules.get("tcp-request session", []), self)
         if config.kind == "listen":
@@ -152,7 +158,9 @@ class Program:
         frontend.capture_request, frontend.capture_response = captures.compile(config, self)
         frontend.unique_id = logger.unique_id(config, self)
         frontend.unique_id_header = logger.unique_id_header(config, self)
-        frontend.log = logger.build(config, self)
+        frontend.log = log = logger.build(config, self)
+        if log is not None:
+            frontend.log_early, frontend.log_asap, frontend.log_source = log.early, log.asap, log.needs_source
 
     def _backend(self, backend: Backend) -> None:
         self._common(backend)
@@ -165,6 +173,7 @@ class Program:
         backend.timeout_tunnel = config.timeout("tunnel")
         backend.timeout_check = config.timeout("check")
         backend.keep_alive = not (config.option("http-server-close") or config.option("httpclose"))
+        backend.pretend_keep_alive = config.option("http-pretend-keepalive")
         backend.forwarded = forwarded.compile(None, config)
         equip.equip(backend, self)
 
@@ -192,6 +201,7 @@ class Program:
         )
         worker.after_response = self._after_response()
         self.worker = worker
+        STATE.connections = lambda: worker.counters.conn_cur
         return worker
 
     def _after_response(self) -> Callable[[Stream, Any], None] | None:

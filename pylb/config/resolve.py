@@ -41,7 +41,7 @@ def place(span: Span) -> str:
 
 
 def number_proxies(config: Configuration) -> None:
-    """Gives every proxy without an `id` the lowest free number, in order of the file."""
+    """Gives every proxy without an `id` the lowest free number, in order of the file; 1 is the process itself."""
     owners: dict[int, ProxyConfig] = {}
     for proxy in config.proxies:
         own = proxy.get("id")
@@ -54,7 +54,7 @@ def number_proxies(config: Configuration) -> None:
                 f"(declared at {place(other.span)}).",
                 proxy.where["id"],
             )
-    free = 1
+    free = 2
     for proxy in config.proxies:
         own = proxy.get("id")
         if own is None:

@@ -155,7 +155,7 @@ def read_response(data: bytes, end: int, method: bytes, limits: Limits) -> Respo
         return None
     response = _response(head.split(b"\r\n"), end, method, limits)
     if response.__class__ is Response:
-        heads.remember(head, response)  # type: ignore[arg-type]
+        heads.remember(head, response)
     return response
 
 

@@ -26,12 +26,13 @@ class Acceptor:
 
     __slots__ = ("armed", "batch", "family", "listener", "paused", "poller", "sock", "turn", "worker")
 
-    def __init__(self, listener: Listener, worker: Any) -> None:
+    def __init__(self, listener: Listener | Any, worker: Any) -> None:
         self.listener = listener
         self.worker = worker
         self.poller = worker.poller
-        self.sock: Any = listener.sock  # opened in the bind step
-        self.family: int = self.sock.family
+        sock: Any = listener.sock  # opened in the bind step
+        self.sock: Any = sock
+        self.family: int = sock.family
         self.batch = 1
         self.turn = 0
         self.armed = False

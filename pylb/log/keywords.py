@@ -15,8 +15,8 @@ from pylb.config.addresses import check_numeric, parse_address
 from pylb.config.model import Address, ProxyConfig
 from pylb.config.words import Line, Words
 from pylb.errors import ConfigError, Span
-from pylb.log.levels import FACILITIES, LEVELS
 from pylb.log.header import FORMATS
+from pylb.log.levels import FACILITIES, LEVELS
 from pylb.registry import PROXY, Status, keyword
 
 DEFAULT_LENGTH: Final = 1024

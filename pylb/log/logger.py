@@ -13,9 +13,9 @@ from pylb.config.words import to_bytes
 from pylb.errors import ConfigError
 from pylb.http.message import field
 from pylb.log import aliases_time, facts, formats, targets
+from pylb.log.header import Head, system_hostname
 from pylb.log.keywords import FormatLine, LogLine
 from pylb.log.levels import ERR, INFO, SILENT, number
-from pylb.log.header import Head, system_hostname
 from pylb.sample import logformat
 from pylb.sample.logformat import Alias, Format
 from pylb.sample.scopes import Point

@@ -51,6 +51,9 @@ class Frontend(Proxy):
         self.timeout_keep_alive: float | None = None
         self.timeout_tarpit: float | None = None
         self.log: Any = None  # log.logger.Logger or None
+        self.log_early = False  # what the log's flags ask of the stream
+        self.log_asap = False
+        self.log_source = False
         self.capture_slots: tuple[int, int] = (0, 0)  # request, response
         self.unique_id: Any = None  # closure(stream) -> bytes, or None
         self.unique_id_header: Any = None  # closure(stream) that adds it to the request, or None
@@ -58,6 +61,8 @@ class Frontend(Proxy):
         self.paused = False
         self.capture_request: Any = None  # function(stream): header and cookie captures, or None
         self.capture_response: Any = None
+        self.keep_clients = True  # a client's connection outlives an exchange (no option httpclose)
+        self.keep_servers = True  # what Backend.keep_alive says, as far as the frontend decides it
 
 
 class Backend(Proxy):
@@ -82,6 +87,7 @@ class Backend(Proxy):
         self.close_mode = ""  # "", "server-close", "close"
         self.timeout_server_or_never = math.inf  # what the hot path adds to the clock
         self.keep_alive = True  # connections to servers outlive their exchange
+        self.pretend_keep_alive = False  # servers are told so in any case (option http-pretend-keepalive)
         self.assignment: Any = None  # server.assign.Assignment
         self.program: Any = None  # for algorithms that compile expressions (balance hash)
         self.served = 0  # streams that hold a slot of one of its servers

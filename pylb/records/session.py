@@ -8,8 +8,8 @@ from typing import Any
 class Session:
     """A client connection. Lives from accept to the end of its last stream. A context for connection rules.
 
-    Contexts: fetches take a Session or a Stream as `ctx`. Both have `session`, `stream`, `request`, `response`, `frontend`,
-    `backend`, `server`, `final` and `now`; what does not exist yet is None. Addresses are packed bytes
+    Contexts: fetches take a Session or a Stream as `ctx`. Both have `session`, `stream`, `request`, `response`,
+    `frontend`, `backend`, `server` and `final`; what does not exist yet is None. Addresses are packed bytes
     (4 or 16 long, None for unix sockets), ports ints (0 when there is none).
     """
 
@@ -18,6 +18,7 @@ class Session:
         "accept_wall",  # wall-clock seconds at accept
         "address",  # tuple as accept() returned it, or str for unix sockets
         "captures",  # list, frontend captures at connection level, or None
+        "current",  # the stream under way, for `show sess`; None between streams
         "connection",  # the transport (stream/transport.py)
         "dst",  # packed destination address seen by rules (set-dst changes it), None until asked for
         "dst_port",
@@ -62,6 +63,7 @@ class Session:
         self.captures: Any = None
         self.stick: Any = None
         self.streams = 0
+        self.current: Any = None
         self.final = False
 
     @property

@@ -60,6 +60,7 @@ class Stream:
         "run",  # engine.step.Runner that drives it: whoever wants to wake or kill the stream uses it
         "keep",  # the client's connection can carry another request after this one
         "end",  # monotonic seconds when it was over
+        "logged",  # its line has been written already (option logasap, formats that only speak of the client)
         "null",  # nothing was received at all (option dontlognull)
         "number",  # running number of the stream in this process (%rt)
         "received",  # bytes received from the client for this stream, refused ones too (option dontlognull)
@@ -69,7 +70,7 @@ class Stream:
         "timeout_server",  # seconds set by `set-timeout server` for this stream, or None
         "timeout_tunnel",  # likewise for tunnels
         "retry_disabled",  # True: `disable-l7-retry`, a request that failed is not sent again
-        "addresses_before",  # the session's src, src_port, dst, dst_port before this stream's set-src or set-dst, or None
+        "addresses_before",  # the addresses the session had before this stream's rules changed them, or None
     )
 
     def __init__(self, session: Session, now: float, wall: float) -> None:
@@ -78,6 +79,7 @@ class Stream:
         self.keep = True
         self.end = 0.0
         self.null = False
+        self.logged = False
         self.frontend = session.frontend
         self.backend: Any = None
         self.server: Any = None

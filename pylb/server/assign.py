@@ -86,7 +86,9 @@ class Assignment:
                 stream.server = server
                 return FULL
             return self._wait(stream, server.queue, server)
-        server.served += 1
+        server.served = served = server.served + 1
+        if served > server.counters.conn_max:
+            server.counters.conn_max = served
         self.backend.served += 1
         stream.server = stream.slot = server
         if server is not avoid:

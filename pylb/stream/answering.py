@@ -30,6 +30,9 @@ def answer(run: Runner, stream: Stream, worker: Worker, response: Response) -> C
     front = stream.front
     stream.status = response.status
     stream.response = response
+    request = stream.request
+    if request is not None:
+        stream.bytes_out += stored_size(response)
     if not response.version:  # an empty error file: nothing is said
         stream.keep = False
         return
@@ -37,7 +40,6 @@ def answer(run: Runner, stream: Stream, worker: Worker, response: Response) -> C
         worker.after_response(stream, response)
     if not front.body_done or worker.stopping:
         stream.keep = False
-    request = stream.request
     if request is None:
         request = Request(b"", b"", 11, [])  # nobody knows what was asked
         stream.keep = False
@@ -48,11 +50,16 @@ def answer(run: Runner, stream: Stream, worker: Worker, response: Response) -> C
         data = head + response.body
     front.put(data)
     front.chunk_out = False
-    stream.bytes_out += len(data)
     if front.blocked:
         from pylb.stream.bodies import flushed
 
         yield from flushed(run, stream, worker)
+
+
+def stored_size(response: Response) -> int:
+    """What HAProxy counts for a response made here (%B)."""
+    size = 32 + len(response.reason) + sum([len(one[2]) - 4 for one in response.fields]) + len(response.body)
+    return size + 15 if response.close else size  # its own `connection: close`
 
 
 def fail(run: Runner, stream: Stream, worker: Worker, status: int, cause: bytes, state: bytes) -> Coroutine:
@@ -81,13 +88,14 @@ def no_request(run: Runner, front: Any, session: Session, worker: Worker, what: 
     stream.run = run
     stream.front = front
     stream.keep = False
+    stream.received = len(front.buffer)
     session.streams += 1
     counters = frontend.counters
     status = 400
     silent = False
     if what is CLOSED:
         mark(stream, ending.CLIENT, ending.REQUEST)
-        silent = idle or bool(front.conn.error)
+        silent = bool(front.conn.error)
     elif what == TIMEOUT:
         status = 408
         mark(stream, ending.CLIENT_TIMEOUT, ending.REQUEST)

@@ -63,8 +63,16 @@ def _upload(stream: Stream) -> bool:
     if front.body_done:
         if front.broken:
             return False
+        if front.chunks is not None:
+            stream.bytes_in += _end_size(front)
         back.end_body(front.trailers())
     return True
+
+
+def _end_size(side: Any) -> int:
+    """What HAProxy counts for the end of a chunked body and its trailers."""
+    trailers = side.chunks.trailers
+    return 1 if not trailers else 1 + sum([len(one[2]) - 4 for one in trailers])
 
 
 def until_response(run: Runner, stream: Stream, worker: Worker) -> Part[Any]:
@@ -78,7 +86,11 @@ def until_response(run: Runner, stream: Stream, worker: Worker) -> Part[Any]:
         blocked = back.blocked
         if not front.body_done and not blocked:
             if not _upload(stream):
-                return _Lost(ending.CLIENT if front.conn.eof else ending.PROXY, ending.DATA, 400)
+                if front.conn.eof:
+                    stream.frontend.counters.cli_aborts += 1
+                    stream.backend.counters.cli_aborts += 1
+                    return _Lost(ending.CLIENT, ending.DATA, 0)
+                return _Lost(ending.PROXY, ending.HEADERS, 400)
             blocked = back.blocked
         response = back.next_head()
         if response is not None:
@@ -142,6 +154,7 @@ def unusual(run: Runner, stream: Stream, worker: Worker, response: Any) -> Part[
                 refusal = judge_switch(stream.request, response)
                 if refusal is None:
                     return response
+                stream.bytes_out += response.head_size - response.dropped + 15 - 4 * len(response.fields)
                 response = refusal
                 continue
             if response.status >= 200:
@@ -190,7 +203,10 @@ def unusual(run: Runner, stream: Stream, worker: Worker, response: Any) -> Part[
         release(stream)
         if lost.cause in (ending.CLIENT, ending.CLIENT_TIMEOUT, ending.KILLED):
             stream.keep = False
-        yield from fail(run, stream, worker, lost.status, lost.cause, lost.state)
+        if lost.status:
+            yield from fail(run, stream, worker, lost.status, lost.cause, lost.state)
+        else:
+            mark(stream, lost.cause, lost.state)
         return None
 
 
@@ -198,10 +214,9 @@ def _interim(stream: Stream, worker: Worker, response: Response) -> None:
     """Passes a 1xx on to clients that know them (HTTP/1.1)."""
     request = stream.request
     assert request is not None
+    stream.bytes_out += response.head_size - response.dropped + 15 - 4 * len(response.fields)
     if request.version >= 11:
-        head = stream.front.begin(response, request, stream)
-        stream.front.put(head)
-        stream.bytes_out += len(head)
+        stream.front.put(stream.front.begin(response, request, stream))
 
 
 def transfer(run: Runner, stream: Stream, worker: Worker, head: bytes, data: bytes | None) -> Coroutine:
@@ -213,15 +228,21 @@ def transfer(run: Runner, stream: Stream, worker: Worker, head: bytes, data: byt
     back = stream.back
     response = stream.response
     assert response is not None
-    stream.bytes_out += len(head)
     if response.upgrade:
+        if data:
+            back.buffer = data + back.buffer
         front.put(head)
         yield from tunnel(run, stream, worker)
+        return
+    if back.broken and not data:  # garbage right behind the head: nothing of it has been sent
+        yield from _garbled(run, stream, worker)
         return
     if data:
         stream.bytes_out += len(data)
         front.put(head + (chunk(data) if front.chunk_out else data))
         if back.body_done and not back.broken:
+            if back.chunks is not None:
+                stream.bytes_out += _end_size(back)
             front.end_body(back.trailers())
     else:
         front.put(head)
@@ -234,6 +255,8 @@ def transfer(run: Runner, stream: Stream, worker: Worker, head: bytes, data: byt
     while True:
         if uploading and not back.blocked and (back.gone or not _upload(stream) or front.body_done):
             uploading = False
+            if front.broken:
+                stream.keep = False
         if not ended and not conn.out:
             data = back.read_body()
             if data:
@@ -242,6 +265,8 @@ def transfer(run: Runner, stream: Stream, worker: Worker, head: bytes, data: byt
             if back.body_done:
                 ended = True
                 if not back.broken:
+                    if back.chunks is not None:
+                        stream.bytes_out += _end_size(back)
                     front.end_body(back.trailers())
         if conn.error:
             mark(stream, ending.CLIENT, ending.DATA)
@@ -254,12 +279,15 @@ def transfer(run: Runner, stream: Stream, worker: Worker, head: bytes, data: byt
                 mark(stream, ending.SERVER, ending.DATA)
                 stream.backend.counters.srv_aborts += 1
                 stream.server.counters.srv_aborts += 1
-            break
+                break
+            if not uploading or response.close or back.conn.ending:
+                break  # nobody waits for the rest of the request
         blocked = bool(conn.out)
-        more = not blocked and (back.conn.readable or back.buffer)
+        more = not blocked and not ended and (back.conn.readable or back.buffer)
         if more or (uploading and not back.blocked and (conn.readable or front.buffer)):
             poller.wake(run)
-        limit = clock.now + (timeout_client if blocked else timeout_server)
+        client = blocked or (ended and not back.blocked)  # it is the client who is waited for
+        limit = clock.now + (timeout_client if client else timeout_server)
         if limit < run.armed:
             poller.timers.arm(run, limit)
         reason = yield
@@ -269,13 +297,24 @@ def transfer(run: Runner, stream: Stream, worker: Worker, head: bytes, data: byt
             mark(stream, ending.KILLED, ending.DATA)
             break
         if clock.now >= limit:
-            mark(stream, ending.CLIENT_TIMEOUT if blocked else ending.SERVER_TIMEOUT, ending.DATA)
+            mark(stream, ending.CLIENT_TIMEOUT if client else ending.SERVER_TIMEOUT, ending.DATA)
             break
     if stream.end_state != b"-":
         stream.keep = False
         if not front.blocked:
             # A truncated body must not look complete: the client sees the connection end.
             front.truncate()
+
+
+def _garbled(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
+    """A response whose body is wrong from its first byte on is no response: 502."""
+    stream.back.reset()
+    release(stream)
+    stream.response_end = 0.0
+    stream.bytes_out = 0
+    stream.server.counters.failed_resp += 1
+    stream.backend.counters.failed_resp += 1
+    yield from fail(run, stream, worker, 502, ending.PROXY, ending.HEADERS)
 
 
 def tunnel(run: Runner, stream: Stream, worker: Worker) -> Coroutine:

@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from pylb.clock import clock
-from pylb.engine.step import KILLED, READY, STOPPING, TIMEOUT, Coroutine, Part, Runner
+from pylb.engine.step import KILLED, STOPPING, Coroutine, Part, Runner
+from pylb.http.message import EXPECT
 from pylb.records.stream import Stream
 from pylb.rules.verdicts import Outcome, Verdict
 from pylb.server.assign import release
@@ -50,6 +51,7 @@ def decide(run: Runner, stream: Stream, worker: Worker, proxy: Any, rules: Any, 
         counters.denied_req += 1
         mark(stream, ending.PROXY, ending.REQUEST)
         stream.keep = False
+        stream.request_end = 0.0
         stream.status = -1
         if kind is Outcome.DROP:
             worker.drop_silently(stream.front.conn)
@@ -75,9 +77,13 @@ def decide_response(run: Runner, stream: Stream, worker: Worker, proxy: Any, ver
         return True
     counters = proxy.counters
     stream.rule = verdict.rule
-    stream.back.reset()
+    back = stream.back
+    if back.buffer and not back.body_done:
+        stream.bytes_out += len(back.read_body() or b"")
+    back.reset()
     stream.back = None
     release(stream)
+    stream.response_end = 0.0  # the server's answer counts as none: Tr is -1
     kind = verdict.kind
     if kind is Outcome.REPLY:
         mark(stream, ending.LOCAL, ending.HEADERS)
@@ -147,20 +153,22 @@ def _buffer_body(stream: Stream, worker: Worker, wait: Body) -> bool:
     if request.expect and not request.body:
         front.put(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.expect = False
+        request.fields = [one for one in request.fields if one[3] != EXPECT]
     room = worker.buffer_size
     while not front.body_done and len(request.body) < room:
         data = front.read_body()
         if not data:
             break
         request.body += data
+        stream.bytes_in += len(data)
     request.complete = front.body_done
     enough = request.complete or len(request.body) >= room or (0 < wait.size <= len(request.body))
     return enough or front.broken
 
 
 def _slow_body(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
-    stream.keep = False
-    yield from fail(run, stream, worker, 408, ending.CLIENT_TIMEOUT, ending.DATA)
+    stream.request_end = 0.0
+    yield from fail(run, stream, worker, 408, ending.CLIENT_TIMEOUT, ending.REQUEST)
 
 
 def _tarpit(run: Runner, stream: Stream, worker: Worker, proxy: Any, verdict: Verdict) -> Coroutine:
@@ -176,10 +184,11 @@ def _tarpit(run: Runner, stream: Stream, worker: Worker, proxy: Any, verdict: Ve
             worker.poller.timers.arm(run, limit)
         reason = yield
         if reason in (KILLED, STOPPING):
-            break
-        if reason not in (READY, TIMEOUT):
+            stream.keep = False
             break
     stream.keep = False
+    stream.request_end = 0.0  # the time of the tarpit is shown as time in the queue
+    stream.connect_start = clock.now
     reply = verdict.reply if verdict.reply is not None else proxy.replies[500]
     yield from answer(run, stream, worker, reply.render(stream))
 

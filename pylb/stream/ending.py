@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from pylb.clock import clock
+from pylb.counters import ProxyCounters, process
 from pylb.records.stream import Stream
 
 # First character.
@@ -41,25 +42,41 @@ def mark(stream: Stream, cause: bytes, state: bytes) -> None:
 
 
 def finish(stream: Stream) -> None:
-    """The exchange is over: writes the log line and adds to the totals that are counted per stream."""
+    """The exchange is over: adds to the totals that are counted per stream, then writes the log line."""
     stream.end = clock.now
+    session = stream.session
+    session.current = None
     frontend = stream.frontend
     backend = stream.backend
     server = stream.server
     bytes_in = stream.bytes_in
     bytes_out = stream.bytes_out
+    status = stream.status
     counters = frontend.counters
     counters.bytes_in += bytes_in
     counters.bytes_out += bytes_out
+    _count_status(counters, status)
     if backend is not None:
         counters = backend.counters
         counters.conn_cur -= 1
         counters.bytes_in += bytes_in
         counters.bytes_out += bytes_out
+        _count_status(counters, status)
         if server is not None:
             counters = server.counters
+            counters.sess_total += 1
             counters.bytes_in += bytes_in
             counters.bytes_out += bytes_out
-    log = frontend.log
-    if log is not None:
-        log.emit(stream)
+            _count_status(counters, status)
+    process.bytes_out += bytes_out
+    if frontend.log is not None and not stream.logged:
+        frontend.log.emit(stream)
+    if stream.addresses_before is not None:
+        session.src, session.src_port, session.dst, session.dst_port = stream.addresses_before
+
+
+def _count_status(counters: ProxyCounters, status: int) -> None:
+    if 200 <= status < 300:
+        counters.http_2xx += 1
+    elif status > 0:
+        counters.status(status)

@@ -13,6 +13,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from pylb.clock import clock
+from pylb.counters import process
 from pylb.engine.step import STOPPING, TIMEOUT, Coroutine, Runner
 from pylb.http.message import Request, Response
 from pylb.http.writer import server_may_stay
@@ -41,7 +42,8 @@ def http_session(run: Runner, front: Any, session: Session, worker: Worker) -> C
     conn = front.conn
     timeout_request = frontend.timeout_request or frontend.timeout_client or math.inf
     timeout_idle = frontend.timeout_keep_alive or timeout_request
-    idle_since = session.accept_time
+    keep_clients = frontend.keep_clients
+    idle_since = session.accept_time + session.handshake_time
     limit = idle_since + timeout_request
     burst = 0
     stream: Stream | None = None
@@ -84,12 +86,18 @@ def http_session(run: Runner, front: Any, session: Session, worker: Worker) -> C
             stream.idle_time = begin - idle_since
             stream.request_end = now
             stream.run = run
+            stream.number = worker.streams = worker.streams + 1
+            session.current = stream
             stream.front = front
             stream.request = request
             # HAProxy counts what it stored of the head: names and values, and 20 bytes with the start line (%U).
             stream.bytes_in = request.head_size - request.dropped + 15 - 4 * len(request.fields)
-            stream.keep = not request.close
+            stream.keep = keep_clients and not request.close
             frontend.counters.req_total += 1
+            process.req_total += 1
+            if frontend.log_early:
+                frontend.log.emit(stream)
+                stream.logged = True
             yield from exchange(run, stream, worker)
             if front.blocked:
                 yield from flushed(run, stream, worker)
@@ -174,6 +182,7 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
 
     # -- a server, a connection to it, and the request's head on its way
     back = None
+    keep_server = backend.keep_alive and frontend.keep_servers
     outcome = backend.assignment.assign(stream)
     if outcome == ASSIGNED and not request.body:
         back = pool.take(stream.server, stream.session.streams == 1, backend.reuse, run, front)
@@ -181,19 +190,21 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
             stream.reused = True
             stream.connect_start = stream.server_connected = clock.now
             stream.server.counters.reuse_total += 1
-            back.conn.put(back.begin(request, backend.keep_alive))
+            back.conn.put(back.begin(request, keep_server or backend.pretend_keep_alive))
     if back is None:
         back = yield from reach(run, stream, worker, outcome)
         if back is None:
             return
     stream.back = back
+    if frontend.log_source:
+        stream.source = back.conn.getsockname()
 
     # -- the response's head, while the request's body leaves
     if front.body_done:
         response = back.next_head() if back.conn.readable else None
         if response is None:
             conn = front.conn
-            limit = clock.now + backend.timeout_server_or_never
+            limit = clock.now + (stream.timeout_server or backend.timeout_server_or_never)
             while response is None:
                 if limit < run.armed:
                     worker.poller.timers.arm(run, limit)
@@ -230,6 +241,10 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
         worker.after_response(stream, response)
     if frontend.capture_response is not None:
         frontend.capture_response(stream)
+    if frontend.log_asap and not stream.logged:
+        stream.status = response.status
+        frontend.log.emit(stream)
+        stream.logged = True
 
     # -- the response out: head and body in one piece when it is all there
     stream.status = response.status
@@ -249,7 +264,7 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
         return
 
     # -- the server's connection back to the pool
-    if back.finish() and front.body_done and backend.keep_alive and server_may_stay(request, response):
+    if back.finish() and front.body_done and keep_server and server_may_stay(request, response):
         pool.give(back, clock.now, backend.reuse, front)
     else:
         back.reset()

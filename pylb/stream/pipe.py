@@ -1,8 +1,8 @@
 """Bytes both ways between two transports: TCP mode, CONNECT and upgraded connections.
 
 Half-closes are passed on; a failure of one side ends the other. One read per side and turn, at most one pending buffer
-per direction (MOST bytes). Timeouts are those of inactivity: whatever moves on one side is activity of both, because what one side
-sends the other one takes (HAProxy's default, without `option independent-streams`).
+per direction (MOST bytes). Timeouts are those of inactivity: whatever moves on one side is activity of both, because
+what one side sends the other one takes (HAProxy's default, without `option independent-streams`).
 """
 
 from __future__ import annotations

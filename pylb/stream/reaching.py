@@ -84,12 +84,12 @@ def reach_again(run: Runner, stream: Stream, worker: Worker, lost: H1Back) -> Pa
 
 def send_head(stream: Stream, back: H1Back) -> None:
     server = stream.server
-    head = back.begin(stream.request, stream.backend.keep_alive)
-    stream.bytes_in += len(head)
+    backend = stream.backend
+    keep = (backend.keep_alive and stream.frontend.keep_servers) or backend.pretend_keep_alive
+    head = back.begin(stream.request, keep)
     body = stream.request.body
     if body:
-        head += b"%x\r\n%b\r\n" % (len(body), body) if back.chunk_out else body
-        stream.bytes_in += len(body)
+        head += b"%X\r\n%b\r\n" % (len(body), body) if back.chunk_out else body
         if stream.request.complete and back.chunk_out:
             head += b"0\r\n%b\r\n" % stream.front.trailers()
             back.chunk_out = False
@@ -112,9 +112,7 @@ def connecting(run: Runner, stream: Stream, worker: Worker, transport: Transport
     while True:
         if transport.readable and transport.ending:
             transport.take_error()
-        if transport.error:
-            return transport.error
-        if (not transport.out and sent) or (not sent and transport.probe()):
+        if not transport.error and (not transport.out if sent else transport.probe()):
             connected(stream)
             return 0
         if transport.error:

@@ -10,6 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from pylb.clock import clock
+from pylb.counters import process
 from pylb.engine.step import KILLED, STOPPING, TIMEOUT, Coroutine, Part, Runner
 from pylb.engine.transport import Transport
 from pylb.listener import proxy_protocol
@@ -59,7 +60,10 @@ def tcp_session(run: Runner, conn: Transport, session: Session, worker: Worker, 
     frontend = session.frontend
     stream = Stream(session, session.accept_time, session.accept_wall)
     stream.run = run
+    stream.number = worker.streams = worker.streams + 1
+    session.current = stream
     session.streams = 1
+    process.req_total += 1
     stream.front = RawFront(conn)
     stream.data = rest
     back: Transport | None = None
@@ -71,6 +75,8 @@ def tcp_session(run: Runner, conn: Transport, session: Session, worker: Worker, 
                 upgraded = verdict is UPGRADE
                 return
         switching = frontend.switching
+        if switching is not None and not stream.data and conn.readable:
+            stream.data = conn.read(READ_SIZE) or b""  # what came with the connection; nothing is waited for
         stream.final = True
         backend = frontend.default_backend if switching is None else switching(stream)
         stream.final = False
@@ -86,14 +92,19 @@ def tcp_session(run: Runner, conn: Transport, session: Session, worker: Worker, 
         counters.conn_cur = current = counters.conn_cur + 1
         if current > counters.conn_max:
             counters.conn_max = current
-        if backend.config is not frontend.config and backend.tcp_content is not None:
-            if (yield from inspect(run, stream, worker, backend)) is not CONTINUE:
-                return
+        theirs = backend.config is not frontend.config and backend.tcp_content is not None
+        if theirs and (yield from inspect(run, stream, worker, backend)) is not CONTINUE:
+            return
         stream.request_end = clock.now
         outcome = backend.assignment.assign(stream)
         back = yield from connect(run, stream, worker, outcome)
         if back is None:
             return
+        if frontend.log_source:
+            stream.source = back.getsockname()
+        if frontend.log_asap and frontend.log is not None:
+            frontend.log.emit(stream)
+            stream.logged = True
         early = stream.data
         stream.data = b""
         yield from pipe(

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from pylb.clock import clock
-from pylb.counters import ProxyCounters, roll
+from pylb.counters import process, roll
 from pylb.engine.poller import Poller
 from pylb.engine.step import KILLED, STOPPING, Coroutine, Part, Runner
 from pylb.engine.transport import Transport, adopt
+from pylb.fetches.internal import STATE
 from pylb.http.codec import Codec, Limits
 from pylb.listener import proxy_protocol
 from pylb.listener.accept import Acceptor
@@ -61,7 +62,8 @@ class Worker:
         self.limits = limits
         self.maxconn = maxconn
         self.buffer_size = buffer_size
-        self.counters = ProxyCounters()  # conn_cur, conn_total, sess_* of the whole process
+        self.counters = process  # of the whole process
+        self.streams = 0  # how many there have been (%rt)
         self.sessions: set[Runner] = set()
         self.acceptors: list[Acceptor] = []
         self.starved: list[Acceptor] = []  # disarmed by a limit; armed again by closing connections
@@ -90,6 +92,7 @@ class Worker:
             counters.conn_max = current
         own = self.counters
         own.conn_total += 1
+        own.sess_total += 1
         own.conn_cur += 1
         run = Runner(self.gone)
         run.subject = session
@@ -263,7 +266,7 @@ class Worker:
 
     def soft_stop(self) -> None:
         """No new connections; those under way end after their current exchange, idle ones now."""
-        self.stopping = True
+        self.stopping = STATE.stopping = True
         self.stop_accepting()
         for run in self.sessions:
             self.poller.wake(run, STOPPING)
