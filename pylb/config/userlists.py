@@ -49,7 +49,7 @@ def group(line: Line) -> None:
     """A group, and optionally its users."""
     words = line.args()
     name = words.next("'group' expects <name> as arguments.")
-    groups = line.record.values["groups"]
+    groups = line.record.values.setdefault("groups", {})
     if name in groups:
         return line.warning(f"ignoring duplicated group '{name}' in userlist '{line.record.name}'.")
     members: set[str] = set()
@@ -66,7 +66,7 @@ def user(line: Line) -> None:
     words = line.args()
     name = words.next("'user' expects <name> as arguments.")
     record = line.record
-    if name in record.values["users"]:
+    if name in record.values.setdefault("users", {}):
         return line.warning(f"ignoring duplicated user '{name}' in userlist '{record.name}'.")
     password: str | None = None
     clear = False
@@ -80,13 +80,13 @@ def user(line: Line) -> None:
             record.values.setdefault("memberships", []).append((name, list(wanted), words.last_span))
         else:
             words.fail("'user' only supports 'password', 'insecure-password' and 'groups' options.")
-    record.values["users"][name] = User(name, password, clear)
+    record.values.setdefault("users", {})[name] = User(name, password, clear)
 
 
 def resolve(record: Record) -> list[tuple[str, Span]]:
     """Joins users and groups after the whole list is read; returns (message, span) of what does not fit."""
     problems: list[tuple[str, Span]] = []
-    users, groups = record.values["users"], record.values["groups"]
+    users, groups = record.values.setdefault("users", {}), record.values.setdefault("groups", {})
     for name, wanted, span in record.values.pop("memberships", []):
         for group_name in wanted:
             if group_name not in groups:
