@@ -173,6 +173,8 @@ class Program:
         backend.timeout_tunnel = config.timeout("tunnel")
         backend.timeout_check = config.timeout("check")
         backend.keep_alive = not (config.option("http-server-close") or config.option("httpclose"))
+        delay = config.get("tcp-response inspect-delay")
+        backend.response_delay = delay / 1000 if delay else None
         backend.pretend_keep_alive = config.option("http-pretend-keepalive")
         backend.forwarded = forwarded.compile(None, config)
         equip.equip(backend, self)

@@ -232,7 +232,7 @@ FLAGS: tuple[tuple[str, tuple[str, ...], Status, str], ...] = (
     ("http-drop-response-trailers", FRONT, HARMLESS, "Trailers of responses are not forwarded."),
     ("http-ignore-probes", FRONT, FULL, "A connection that ends without a request gets neither a 408 nor a log line."),
     ("http-no-delay", PROXY, HARMLESS, "Data is sent at once, also where waiting could fill segments better."),
-    ("http-pretend-keepalive", BACK, HARMLESS, "Servers are told keep-alive even if the connection will be closed."),
+    ("http-pretend-keepalive", BACK, FULL, "Servers are told keep-alive even if the connection will be closed."),
     ("http-use-proxy-header", FRONT, HARMLESS, "`Proxy-Connection` counts as `Connection`."),
     ("idle-close-on-response", FRONT, HARMLESS, "On a soft stop idle connections live until their next response."),
     ("independent-streams", PROXY, HARMLESS, "Writing does not refresh the timeout of the reading side."),

@@ -87,6 +87,7 @@ class Backend(Proxy):
         self.close_mode = ""  # "", "server-close", "close"
         self.timeout_server_or_never = math.inf  # what the hot path adds to the clock
         self.keep_alive = True  # connections to servers outlive their exchange
+        self.response_delay: float | None = None  # tcp-response inspect-delay
         self.pretend_keep_alive = False  # servers are told so in any case (option http-pretend-keepalive)
         self.assignment: Any = None  # server.assign.Assignment
         self.program: Any = None  # for algorithms that compile expressions (balance hash)

@@ -77,7 +77,7 @@ class Queue:
         stream = entry.stream
         if stream is None:
             return
-        self._settle(entry, stream)
+        self._settle(entry, stream, 1)  # HAProxy counts its own place
         if len(self.heap) > 64 and len(self.heap) > 2 * self.length:
             self.heap = [kept for kept in self.heap if kept.stream is not None]
             heapq.heapify(self.heap)
@@ -92,11 +92,11 @@ class Queue:
             streams.append(stream)
         return streams
 
-    def _settle(self, entry: Entry, stream: Any) -> None:
+    def _settle(self, entry: Entry, stream: Any, own: int = 0) -> None:
         entry.stream = None
         stream.waiting = None
         self.length -= 1
-        passed = self.granted - entry.joined_at
+        passed = self.granted - entry.joined_at + own
         if self.server is None:
             stream.queue_backend += passed
         else:

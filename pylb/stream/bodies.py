@@ -336,6 +336,8 @@ def tunnel(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
         idle or backend.timeout_server_or_never,
         early,
     )
+    if stream.end_state == ending.CLIENT_TIMEOUT and back.conn.eof and not back.conn.error:
+        stream.end_state = stream.end_cause = b"-"  # the server had said good-bye: nothing was cut
     front.body_done = True
     back.reset()
     stream.back = None

@@ -184,11 +184,13 @@ def queued(run: Runner, stream: Stream, worker: Worker) -> Part[int | None]:
             return reassign(stream)  # its server went down: another one, or the queue again
         if reason == KILLED or conn.error or (conn.ending and worker.client_left(stream)):
             waiting.leave(stream)
+            stream.connect_start = clock.now  # the end of its time in the queue: Tw
             mark(stream, ending.KILLED if reason == KILLED else ending.CLIENT, ending.QUEUE)
             stream.keep = False
             return None
         if reason == TIMEOUT and clock.now >= limit:
             waiting.leave(stream)
+            stream.connect_start = clock.now
             backend.counters.failed_conn += 1
             yield from fail(run, stream, worker, 503, ending.SERVER_TIMEOUT, ending.QUEUE)
             return None

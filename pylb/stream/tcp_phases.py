@@ -107,6 +107,12 @@ def tcp_session(run: Runner, conn: Transport, session: Session, worker: Worker, 
             stream.logged = True
         early = stream.data
         stream.data = b""
+        answer = b""
+        if backend.tcp_response is not None:
+            judged = yield from inspect_response(run, stream, worker, back, early)
+            if judged is None:
+                return
+            early, answer = b"", judged
         yield from pipe(
             run,
             stream,
@@ -115,9 +121,11 @@ def tcp_session(run: Runner, conn: Transport, session: Session, worker: Worker, 
             back,
             frontend.timeout_client or math.inf,
             backend.timeout_server or math.inf,
-            (early, b""),
+            (early, answer),
         )
     finally:
+        if back is None and conn.readable:
+            conn.read(READ_SIZE)  # closing over unread bytes would send a reset
         if back is not None:
             back.close()
         if stream.slot is not None or stream.waiting is not None:
@@ -221,6 +229,78 @@ def inspect(run: Runner, stream: Stream, worker: Worker, proxy: Any) -> Part[obj
         if conn.error:
             mark(stream, ending.CLIENT, ending.REQUEST)
             return CLOSE
+
+
+def inspect_response(run: Runner, stream: Stream, worker: Worker, back: Transport, early: bytes) -> Part[bytes | None]:
+    """Runs `tcp-response content` rules on what the server says, while the client's bytes go on as they come.
+
+    The bytes that were read for the rules, to be passed on; None when the connection ends here. Without a delay the
+    first bytes decide.
+    """
+    backend = stream.backend
+    conn = stream.front.conn
+    poller = worker.poller
+    delay = backend.response_delay
+    limit = clock.now + delay if delay is not None else math.inf
+    timeout = min(stream.frontend.timeout_client or math.inf, backend.timeout_server or math.inf)
+    over = clock.now + timeout
+    data = stream.data_back = b""
+    at = 0
+    half = False
+    if early:
+        stream.bytes_in += len(early)
+        back.put(early)
+    while True:
+        if conn.readable and not back.out:
+            more = conn.read(READ_SIZE)
+            if more:
+                stream.bytes_in += len(more)
+                back.put(more)
+                over = clock.now + timeout
+        if conn.eof and not conn.error and not half and not back.out:
+            half = True
+            back.shutdown_write()
+        if back.readable and len(data) < worker.buffer_size:
+            more = back.read(READ_SIZE)
+            if more:
+                data = stream.data_back = data + more
+                over = clock.now + timeout
+        if conn.error or back.error:
+            mark(stream, ending.CLIENT if conn.error else ending.SERVER, ending.DATA)
+            return None
+        full = len(data) >= worker.buffer_size
+        stream.final = back.eof or full or clock.now >= limit or (delay is None and bool(data))
+        if data or stream.final:
+            verdict = backend.tcp_response.run(stream, at)
+            if verdict is None or verdict.kind is Outcome.STOP:
+                stream.final = False
+                stream.data_back = None
+                return data
+            if verdict.kind is not Outcome.WAIT:
+                stream.rule = verdict.rule
+                backend.counters.denied_resp += 1
+                stream.server.counters.denied_resp += 1
+                stream.bytes_out += len(data)  # counted, never sent
+                mark(stream, ending.PROXY, ending.DATA)
+                if verdict.kind is Outcome.DROP:
+                    worker.drop_silently(conn)
+                return None
+            at = verdict.at
+            if verdict.wait is not None and not (yield from waited(run, conn, worker, verdict.wait)):
+                mark(stream, ending.CLIENT, ending.DATA)
+                return None
+        if (conn.readable and not back.out) or (back.readable and not full):
+            poller.wake(run)
+        soon = min(limit, over)
+        if soon < run.armed:
+            poller.timers.arm(run, soon)
+        reason = yield
+        if reason == KILLED:
+            mark(stream, ending.KILLED, ending.DATA)
+            return None
+        if reason == TIMEOUT and clock.now >= over:
+            mark(stream, ending.SERVER_TIMEOUT, ending.DATA)
+            return None
 
 
 def waited(run: Runner, conn: Transport, worker: Worker, wait: Any) -> Part[bool]:

@@ -61,6 +61,7 @@ class RawClient:
         except BaseException:
             self.sock.close()
             raise
+        self.source_port: int = 0 if isinstance(port, str) else self.sock.getsockname()[1]
         self.received = bytearray()
         self.ended = ""  # "eof" or "reset" once the other side ended
         self._at = 0  # position in `received` behind the last reply read

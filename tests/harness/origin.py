@@ -240,6 +240,17 @@ class Origin:
         wait_until(lambda: len(self.conversations) >= count, timeout, f"{count} connections at {self.name}")
         return self.conversations
 
+    def perform(self, script: Script) -> None:
+        """Another scene: ends all conversations so far, forgets them, and plays `script` from now on."""
+        self.script = script
+        for conversation in self.conversations:
+            conversation.close()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(2)
+        self.conversations = []
+        self._threads = []
+
     def close(self) -> None:
         """Ends all conversations; raises what a script raised."""
         self._stopping = True
