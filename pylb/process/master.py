@@ -249,12 +249,19 @@ class Master:
             self.daemon.ready()
 
     def reap(self, number: int) -> None:
-        """Takes note of every worker that has ended."""
-        for child in list(self.children):
-            pid, status = os.waitpid(child.pid, os.WNOHANG)
-            if pid:
-                self.children.remove(child)
-                self._ended(child, _exit_code(status))
+        """Takes note of every worker that has ended. In a container we are init and collect others' orphans too."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            for child in self.children:
+                if child.pid == pid:
+                    self.children.remove(child)
+                    self._ended(child, _exit_code(status))
+                    break
 
     def _ended(self, child: Child, code: int) -> None:
         if child is self.reloading:
@@ -275,6 +282,8 @@ class Master:
 
     def _failed_to_start(self, code: int) -> None:
         self._forget(self._arriving)
+        if self.ending:
+            return
         if not self.served:
             self.code = code or 1
             return

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.harness import RawClient
-from tests.harness.ports import family
+from tests.harness import RawClient, requires
+from tests.harness.ports import family, free_port, listening_inodes, socket_inodes
+from tests.harness.programs import command, surroundings
 from tests.harness.waiting import wait_until
 from tests.process.traffic import answered, asking, failures
 
@@ -142,6 +145,58 @@ def test_a_first_worker_that_cannot_bind_ends_the_master(pylb):
         assert program.wait() == 1
     assert f"cannot bind socket (Address already in use) for [127.0.0.1:{port}]" in program.output
     assert not (program.directory / "fe.sock").exists()
+
+
+def test_more_sockets_than_one_message_can_carry_are_handed_over(pylb):
+    first = free_range(300)
+    text = CONFIG + f"frontend many\n    bind 127.0.0.1:{first}-{first + 299}\n    http-request return status 204\n"
+    program = pylb(text, values={"s1": 1}, args=("-W",))
+    (old,) = workers(program.pid)
+    kept = socket_inodes(old)
+    program.signal(signal.SIGUSR2)
+    wait_until(lambda: workers(program.pid) not in ([], [old]) and len(workers(program.pid)) == 1, 15, "the reload")
+    assert len(kept & socket_inodes(workers(program.pid)[0])) >= 302  # the very same sockets
+    for port in (first, first + 299):
+        with RawClient(port) as client:
+            assert client.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").read_reply().status == 204
+
+
+def free_range(count: int) -> int:
+    """The first of `count` ports in a row that nobody listens on."""
+    while True:
+        first = free_port()
+        if first + count < 65536 and not any(listening_inodes(port) for port in range(first, first + count, 50)):
+            return first
+
+
+def test_a_master_that_is_stopped_while_its_worker_loads_ends_well(pylb):
+    program = pylb(CONFIG, values={"s1": 1}, args=("-W",), wait=False)
+    wait_until(lambda: "New worker" in program.output)
+    program.signal(signal.SIGTERM)
+    assert program.wait() == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="process namespaces need root")
+@pytest.mark.parametrize("args", [("-db",), ("-W", "-db")], ids=["alone", "master"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, (0, 143)), (signal.SIGUSR1, (0,))])
+@requires("unshare")
+def test_as_init_of_a_container_it_obeys(tmp_path, args, number, code):
+    """The kernel keeps default actions of signals away from process 1."""
+    port = free_port()
+    (tmp_path / "a.cfg").write_text(f"frontend f\n    bind 127.0.0.1:{port}\n    timeout client 1s\n")
+    inside = [*command("pylb"), *args, "-f", str(tmp_path / "a.cfg")]
+    outer = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", *inside], env=surroundings())
+    try:
+        wait_until(lambda: listening_inodes(port), 15)
+        wait_until(lambda: len(family(outer.pid)) > len(args), 15)
+        init = int(Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()[0])
+        # In the master's case the worker listens a moment before the master has heard of it.
+        time.sleep(0.2)
+        os.kill(init, number)
+        assert outer.wait(10) in code
+    finally:
+        outer.kill()
+        outer.wait()
 
 
 def test_systemd_hears_ready_reloading_stopping(pylb, tmp_path):

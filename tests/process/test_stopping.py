@@ -86,6 +86,17 @@ def test_exit_codes_of_one_process(both, number, code):
     assert program.wait() == code
 
 
+def test_grace_delays_the_end_of_listening(pylb, origin):
+    program = pylb(CONFIG.replace("hard-stop-after", "grace 400\n    hard-stop-after"), values={"s1": origin().port})
+    began = time.monotonic()
+    program.signal(signal.SIGUSR1)
+    time.sleep(0.1)
+    with RawClient(program.port("fe")) as client:
+        assert client.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").read_reply().status == 200
+    assert program.wait() == 0
+    assert time.monotonic() - began >= 0.4
+
+
 def test_hup_shows_servers_and_goes_on(pylb, origin):
     program = pylb(CONFIG, values={"s1": origin().port})
     program.signal(signal.SIGHUP)
