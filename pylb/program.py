@@ -153,7 +153,11 @@ class Program:
         frontend.tcp_session = ruleset.compile(config.rules.get("tcp-request session", []), self)
         if config.kind == "listen":
             frontend.default_backend = self.backends.get(config.name)
-        frontend.switching = switching.compile(config, self)
+        choose = switching.compile(config, self)
+        if config.get("use_backend"):
+            frontend.switching = choose
+        else:
+            frontend.default_backend = None if choose is None else choose(None)
         frontend.forwarded = forwarded.compile(config, None)
         frontend.capture_request, frontend.capture_response = captures.compile(config, self)
         frontend.unique_id = logger.unique_id(config, self)

@@ -55,7 +55,7 @@ def client_may_stay(request: Request, response: Response) -> bool:
 
 def server_may_stay(request: Request, response: Response) -> bool:
     """Whether the server's connection can carry another request after this exchange."""
-    return not (response.close or response.upgrade or request.exclusive)
+    return not (response.close or response.upgrade or (request.chunked and request.version < 11))
 
 
 def request_head(request: Request, keep_alive: bool) -> bytes:

@@ -10,7 +10,7 @@ Front (towards the client)                     Back (towards the server)
     begin(response, request, stream) -> bytes      begin(request, keep) -> bytes: head as bytes, body's framing set up
     put(data), put_body(data), end_body()          the same
     blocked: output is pending                     the same
-    finish() -> bool: ready for another exchange   the same
+                                                   reusable() -> bool: ready for another exchange
 
 `body_done` says that the incoming body is over, `broken` that it ended before its announced end.
 """

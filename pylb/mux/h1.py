@@ -71,6 +71,7 @@ class H1Side:
     def expect_body(self, length: int | None, chunked: bool, until_close: bool = False) -> None:
         """Sets up the incoming body that follows a head."""
         self.broken = False
+        self.chunks = None
         if chunked:
             self.chunks = ChunkedReader(self.limits)
             self.body_done = False
@@ -212,11 +213,6 @@ class H1Front(H1Side):
         """The body cannot be completed: the connection ends before its end, and the client notices."""
         self.chunk_out = False
 
-    def finish(self) -> bool:
-        """True when another request may follow on this connection."""
-        self.chunks = None
-        return self.body_done and not self.broken and not self.conn.error
-
     def reset(self) -> None:
         if self.own is not None:
             self.own.reset()
@@ -277,10 +273,10 @@ class H1Back(H1Side):
     def reset(self) -> None:
         self.conn.abandon()
 
-    def finish(self) -> bool:
-        """True when the connection can carry another request."""
-        self.chunks = None
-        return self.body_done and not self.broken and not self.conn.eof and not self.buffer and not self.conn.ending
+    def reusable(self) -> bool:
+        """True when the exchange is over and the connection can carry another request."""
+        conn = self.conn
+        return self.body_done and not self.broken and not self.buffer and not conn.ending and not conn.eof
 
     def on_events(self, mask: int) -> None:
         """An event while it is idle in the pool: the server closed it or spoke out of turn."""

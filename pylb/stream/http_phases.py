@@ -140,12 +140,7 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
         ):
             return
     switching = frontend.switching
-    if switching is None:
-        backend = frontend.default_backend
-    else:
-        stream.final = True
-        backend = switching(stream)
-        stream.final = False
+    backend = frontend.default_backend if switching is None else switching(stream)
     if backend is None:
         stream.request_end = 0.0
         yield from fail(run, stream, worker, 503, ending.SERVER, ending.CONNECT)
@@ -264,11 +259,11 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
         return
 
     # -- the server's connection back to the pool
-    if back.finish() and front.body_done and keep_server and server_may_stay(request, response):
+    if keep_server and front.body_done and back.reusable() and server_may_stay(request, response):
         pool.give(back, clock.now, backend.reuse, front)
     else:
         back.reset()
     stream.back = None
     backend.assignment.release(stream)
-    if not (front.body_done and front.finish()):
+    if not front.body_done or front.broken:
         stream.keep = False
