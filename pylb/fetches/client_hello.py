@@ -45,8 +45,8 @@ def hello_type(data: bytes) -> int | Absent:
         return MISS
     if len(data) >= 2 and data[1] < 3:
         return MISS
-    if len(data) < 6:
-        return WAIT
+    if len(data) < 6 or len(data) < 5 + (data[3] << 8 | data[4]):
+        return WAIT  # the whole record, as HAProxy: half a hello is none
     return data[5]
 
 

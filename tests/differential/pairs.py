@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -41,6 +41,7 @@ class Pair:
 
         def play(kind: str, site: Site) -> None:
             try:
+                site.syslog.since = len(site.syslog.datagrams)  # client ports come again
                 for name, origin in site.servers.items():
                     chosen = script.get(name) if isinstance(script, Mapping) else script
                     origin.perform(chosen or name_server(name))
@@ -103,12 +104,14 @@ def refusals_alike(result: Any) -> Any:
     return result
 
 
-def paired(config: str, origins: Origins = ("s1",), **details: Any) -> Any:
-    """A module-scoped fixture that yields a Pair on `config`."""
+def paired(config: str, origins: Origins = ("s1",), codecs: Sequence[str] = ("fast",), **details: Any) -> Any:
+    """A module-scoped fixture that yields a Pair on `config`; each test runs once with each of pylb's codecs."""
 
-    @pytest.fixture(scope="module")
-    def pair() -> Iterator[Pair]:
+    @pytest.fixture(scope="module", params=codecs if len(codecs) > 1 else None)
+    def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
         need("haproxy")
+        if len(codecs) > 1:
+            details["environment"] = {"PYLB_CODEC": request.param}
         with contextlib.ExitStack() as stack:
             yield Pair({kind: stack.enter_context(run_site(kind, config, origins, **dict(details))) for kind in KINDS})
 
@@ -120,7 +123,7 @@ def log_lines(site: Site, port: int, count: int = 1, timeout: float = 5.0) -> li
     mark = f":{port} ["
 
     def found() -> list[str] | None:
-        lines = [message(line) for line in site.syslog.lines if mark in line]
+        lines = [message(line) for line in site.syslog.lines[site.syslog.since :] if mark in line]
         return lines if len(lines) >= count else None
 
     lines: list[str] = wait_until(found, timeout, f"{count} log lines of port {port}; have {site.syslog.lines[-5:]}")

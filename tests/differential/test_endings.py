@@ -539,7 +539,7 @@ def play(front: str, act: Client, logged: bool, split: Callable[[str], dict[str,
         with RawClient(site.port("fe")) as later:  # its line comes behind one that must not be there
             later.send(PLAIN).read_all()
             log_lines(site, later.source_port)
-        return {**result, "lines": [line for line in site.syslog.lines if f":{port} [" in line]}
+        return {**result, "lines": [line for line in site.syslog.lines[site.syslog.since :] if f":{port} [" in line]}
 
     return scenario
 

@@ -99,7 +99,7 @@ backend be_both_gone
     server s1 127.0.0.1:$(s1)
 """
 
-pair = paired(CONFIG, origins=("s1", "s2"), values={"gone": free_port()})
+pair = paired(CONFIG, origins=("s1", "s2"), codecs=("fast", "strict"), values={"gone": free_port()})
 
 OK = response(b"hello")
 OLD = b"HTTP/1.0 200 OK\r\ncontent-length: 5\r\n\r\nhello"
@@ -370,8 +370,12 @@ CASES: dict[str, tuple[str, Act, Script]] = {
     "dripped": ("fe", drips(headers("host: h", "x: y")), answer(OK)),
     "split in the middle": ("fe", sends(GET[:9], GET[9:], ends=False, pause=0.05), once(ENDLESS)),
     "leading empty line": ("fe", asks(b"\r\n" + GET), answer(OK)),
-    "pipeline": ("fe", sends(GET + headers("host: h", target="/y") + headers("host: h", target="/z")), answer(OK)),
-    "pipeline of 20": ("fe", sends(GET * 20), answer(OK)),
+    "pipeline": (
+        "fe",
+        pipelines(3, GET + headers("host: h", target="/y") + headers("host: h", target="/z")),
+        answer(OK),
+    ),
+    "pipeline of 20": ("fe", pipelines(20, GET * 20), answer(OK)),
     "pipelined behind a body": ("fe", pipelines(2, http(*POST, body=b"12345") + GET), answer(OK)),
     "pipelined behind chunks": ("fe", pipelines(2, IN_CHUNKS + chunked(b"hello", 2) + GET), answer(OK)),
     # forms of responses
@@ -389,7 +393,7 @@ CASES: dict[str, tuple[str, Act, Script]] = {
     "body in pieces": ("fe", asks(GET), pieces(OK[:-5], b"hel", b"lo")),
     "cookies": ("fe", asks(GET), answer(response(b"", fields=(("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"))))),
     "more than the length": ("fe", asks(GET), once(response(b"x") + b"more")),
-    "hints": ("fe", asks(GET, GET), hints),
+    "hints": ("fe", pipelines(3, GET), hints),
     "hints to 1.0": ("fe", sends(headers(version="1.0"), ends=False), hints),
     # requests with a body
     "post": ("fe", asks(http(*POST, body=b"12345"), GET), answer(OK)),
@@ -453,7 +457,6 @@ CASES: dict[str, tuple[str, Act, Script]] = {
     "reuse aggressive": ("fe", clients(3, headers("host: h", target="/be_aggressive/"), 2), answer(OK)),
     "reuse aggressive, one request each": ("fe", clients(3, headers("host: h", target="/be_aggressive/")), answer(OK)),
     "reuse always": ("fe", clients(3, headers("host: h", target="/be_always/")), answer(OK)),
-    "reuse always, together": ("fe", clients(3, headers("host: h", target="/be_always/"), together=True), answer(OK)),
     "reuse never, together": ("fe", clients(3, headers("host: h", target="/be_never/"), 2, True), answer(OK)),
     "reuse safe, together": ("fe", clients(3, headers("host: h", target="/be_safe/"), 2, True), answer(OK)),
     "reuse, last server preferred": ("fe", clients(2, headers("host: h", target="/be_prefer/"), 4), answer(OK)),

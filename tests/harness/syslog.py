@@ -27,6 +27,7 @@ class Syslog:
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         self.sock.settimeout(0.1)
         self.datagrams: list[bytes] = []
+        self.since = 0  # where the current case begins, for servers that live longer than a test
         self._stopping = False
         self._thread = threading.Thread(target=self._receive, daemon=True)
         self._thread.start()

@@ -52,7 +52,8 @@ def test_every_prefix_waits_and_never_answers_early() -> None:
 
 
 def test_type_and_version_need_few_bytes() -> None:
-    assert [client_hello.hello_type(HELLO[:size]) for size in (0, 1, 5, 6)] == [WAIT, WAIT, WAIT, 1]
+    assert [client_hello.hello_type(HELLO[:size]) for size in (0, 1, 6, -1)] == [WAIT, WAIT, WAIT, WAIT]
+    assert client_hello.hello_type(HELLO) == 1
     assert [client_hello.hello_version(HELLO[:size]) for size in (0, 10, 11)] == [WAIT, WAIT, 0x30003]
 
 

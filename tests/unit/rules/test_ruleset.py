@@ -127,7 +127,7 @@ def test_tcp_content_rules_wait_for_bytes() -> None:
     rules = stream.frontend.tcp_content
     first = rules.run(stream)
     assert (first.kind, first.at) == (Outcome.WAIT, 0)
-    stream.data = b"\x16\x03\x01\x00\x05\x01"
+    stream.data = b"\x16\x03\x01\x00\x04\x01\x00\x00\x00"
     assert rules.run(stream, first.at).kind is Outcome.STOP
     stream.data = b"GET / "
     assert rules.run(stream).kind is Outcome.CLOSE
