@@ -86,7 +86,7 @@ def until_response(run: Runner, stream: Stream, worker: Worker) -> Part[Any]:
         blocked = back.blocked
         if not front.body_done and not blocked:
             if not _upload(stream):
-                if front.conn.eof:
+                if front.chunks is None or not front.chunks.error:
                     stream.frontend.counters.cli_aborts += 1
                     stream.backend.counters.cli_aborts += 1
                     return _Lost(ending.CLIENT, ending.DATA, 0)
@@ -159,7 +159,12 @@ def unusual(run: Runner, stream: Stream, worker: Worker, response: Any) -> Part[
                 continue
             if response.status >= 200:
                 return response
-            _interim(stream, worker, response)
+            following = stream.back.next_head() if stream.back.buffer else None
+            if not isinstance(following, Refusal):  # garbage right behind it: the client sees the 502 alone
+                _interim(stream, worker, response)
+            if following is not None:
+                response = following
+                continue
             response = yield from until_response(run, stream, worker)
             continue
         back = stream.back
