@@ -48,8 +48,8 @@ class Binder:
     def open(self, listeners: Iterable[Listener], inherited: Mapping[str, int] | None = None) -> bool:
         """Opens all; False when something failed and nothing is open."""
         handed = inherited or {}
-        for listener in listeners:
-            self._try("Binding", self._bind, listener, handed.get(key(listener), -1))
+        for name, listener in keyed(listeners):
+            self._try("Binding", self._bind, listener, handed.get(name, -1))
         if not self.failed:
             for listener in self.opened:
                 self._try("Starting", self._listen, listener)
@@ -111,6 +111,8 @@ class Binder:
             raise _Refused(f"cannot listen on an address of this kind [{listener.address.text}]")
 
     def _adopt(self, listener: Listener, descriptor: int) -> None:
+        if any(one.sock is not None and one.sock.fileno() == descriptor for one in self.opened):
+            raise _Refused(f"inherited socket is used by another listener already [fd {descriptor}]")
         try:
             sock = socket.socket(fileno=descriptor)
             sock.setblocking(False)
@@ -298,6 +300,15 @@ def key(listener: Listener) -> str:
     return " ".join(parts)
 
 
+def keyed(listeners: Iterable[Listener]) -> Iterator[tuple[str, Listener]]:
+    """Listeners with their keys; those with the same one (ports may be shared) are numbered."""
+    seen: dict[str, int] = {}
+    for listener in listeners:
+        name = key(listener)
+        seen[name] = count = seen.get(name, 0) + 1
+        yield (name if count == 1 else f"{name} #{count}"), listener
+
+
 def open_sockets(
     listeners: Iterable[Listener],
     *,
@@ -307,7 +318,7 @@ def open_sockets(
 ) -> list[Diagnostic]:
     """Opens all listeners, or none when the result holds an ALERT.
 
-    `inherited` maps `key(listener)` to descriptors that a predecessor handed over; those not used are the caller's to
+    `inherited` maps keys (`keyed`) to descriptors that a predecessor handed over; those not used are the caller's to
     close. The messages carry no `config : ` prefix when printed (Diagnostic.headline is for configuration texts).
     """
     binder = Binder(reuse_port=reuse_port, unix=unix)

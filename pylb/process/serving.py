@@ -133,8 +133,8 @@ class Worker:
 
     def run_for(self, link: Link, inherited: Mapping[str, int]) -> int:
         """Serves under a master, which gets the listening sockets and hears when we are ready."""
-        listeners = [one for one in [*self.program.listeners, *self.control] if one.sock is not None]
-        listening = {sockets.key(one): one.sock.fileno() for one in listeners}
+        opened = [one for one in [*self.program.listeners, *self.control] if one.sock is not None]
+        listening = {name: one.sock.fileno() for name, one in sockets.keyed(opened) if one.sock is not None}
         for descriptor in set(inherited.values()) - set(listening.values()):
             os.close(descriptor)  # addresses that the configuration no longer has
         null = background.open_null()

@@ -12,32 +12,33 @@ from tests.harness.programs import check
 pytestmark = requires("haproxy")
 
 BIND = """
-bind|bind :80 foo|bind :80 accept-prox|bind :80 maxconn|bind :80 maxconn -1|bind :80 maxconn 0|bind :80 mss|bind :80 mss 10
-bind :80 mss 70000|bind :80 mss -2000|bind :80 tcp-ut|bind :80 tcp-ut x|bind :80 mode|bind :80 mode 9|bind :80 user
-bind :80 user nosuch|bind :80 group|bind :80 group nosuch|bind :80 uid|bind :80 gid|bind :80 level|bind :80 level foo
-bind :80 severity-output foo|bind :80 severity-output|bind :80 expose-fd|bind :80 expose-fd foo|bind :80 nice
-bind :80 nice 5000|bind :80 process|bind :80 process foo|bind :80 process 1/1|bind :80 process 1|bind :80 thread foo
-bind :80 thread|bind :80 thread 1/1|bind :80 shards foo|bind :80 shards|bind :80 namespace|bind :80 namespace nosuch
-bind :80 proto|bind :80 proto foo|bind :80 accept-netscaler-cip|bind :80 accept-netscaler-cip x|bind :80 crt|bind :80 alpn
-bind :80 verify foo|bind :80 verify|bind 127.0.0.1|bind 127.0.0.1:0|bind 127.0.0.1:80-70|bind 127.0.0.1:99999
-bind 127.0.0.1:+8|bind nosuch.invalid:80|bind :80,:81,,:82|bind :80, name x|bind fd@x|bind udp@:80|bind :80 transparent
-bind ""|bind 127.0.0.1:80-82 id 4|bind *|bind ipv4@::1:80|bind ipv6@127.0.0.1:80|bind :::80|bind [::1]:80|bind 80
-bind abns@x|bind unix@relative|bind :80 tls-ticket-keys|bind :80 curves|bind :80 ssl-min-ver|bind :80 ssl-min-ver x
-bind :80 ca-ignore-err|bind :80 ciphers|bind ipv4@:80 v4v6|bind :80 v6only v4v6|bind tcp4@:80|bind tcp@:80
-bind uxst@/tmp/x|bind stream+unix@/tmp/x|bind :80 id 0|bind :80 id x|bind :80 id|bind :80 name|bind :80 interface
-bind :80 backlog|bind :80 backlog -1|bind fd@77
+bind|bind :80 foo|bind :80 accept-prox|bind :80 maxconn|bind :80 maxconn -1|bind :80 maxconn 0|bind :80 mss
+bind :80 mss 10|bind :80 mss 70000|bind :80 mss -2000|bind :80 tcp-ut|bind :80 tcp-ut x|bind :80 mode
+bind :80 mode 9|bind :80 user|bind :80 user nosuch|bind :80 group|bind :80 group nosuch|bind :80 uid|bind :80 gid
+bind :80 level|bind :80 level foo|bind :80 severity-output foo|bind :80 severity-output|bind :80 expose-fd
+bind :80 expose-fd foo|bind :80 nice|bind :80 nice 5000|bind :80 process|bind :80 process foo|bind :80 process 1/1
+bind :80 process 1|bind :80 thread foo|bind :80 thread|bind :80 thread 1/1|bind :80 shards foo|bind :80 shards
+bind :80 namespace|bind :80 namespace nosuch|bind :80 proto|bind :80 proto foo|bind :80 accept-netscaler-cip
+bind :80 accept-netscaler-cip x|bind :80 crt|bind :80 alpn|bind :80 verify foo|bind :80 verify|bind 127.0.0.1
+bind 127.0.0.1:0|bind 127.0.0.1:80-70|bind 127.0.0.1:99999|bind 127.0.0.1:+8|bind nosuch.invalid:80
+bind :80,:81,,:82|bind :80, name x|bind fd@x|bind udp@:80|bind :80 transparent|bind ""|bind 127.0.0.1:80-82 id 4
+bind *|bind ipv4@::1:80|bind ipv6@127.0.0.1:80|bind :::80|bind [::1]:80|bind 80|bind abns@x|bind unix@relative
+bind :80 tls-ticket-keys|bind :80 curves|bind :80 ssl-min-ver|bind :80 ssl-min-ver x|bind :80 ca-ignore-err
+bind :80 ciphers|bind ipv4@:80 v4v6|bind :80 v6only v4v6|bind tcp4@:80|bind tcp@:80|bind uxst@/tmp/x
+bind stream+unix@/tmp/x|bind :80 id 0|bind :80 id x|bind :80 id|bind :80 name|bind :80 interface|bind :80 backlog
+bind :80 backlog -1|bind fd@77
 """
 
 GLOBAL = """
-daemon x|daemon|user|user nosuch|user nobody|user nobody x|uid|uid x|uid 0|uid 4294967296|group|group nosuch|gid|gid x
-group 3 4|chroot|chroot /nosuch|chroot /tmp x|pidfile|maxconn|maxconn x|maxconn 0|maxconn 3 4|ulimit-n|ulimit-n 3 4|nbthread
-nbthread x|nbthread 0|nbthread 3|nbthread 99|hard-stop-after|hard-stop-after x|hard-stop-after 10|grace 3|grace|grace x
-master-worker|master-worker x|master-worker no-exit-on-failure|localpeer|localpeer a|localpeer a b|node|node a b|node a.b
-description|description a b c|set-dumpable|set-dumpable off|no set-dumpable|cpu-map|cpu-map 1|cpu-map 1 0|cpu-map x 0
-cpu-map 1 x|cpu-map auto:1/1-4 0-3|thread-groups|thread-groups x|insecure-fork-wanted|no insecure-fork-wanted
-insecure-setuid-wanted|strict-limits|no strict-limits|strict-limits x|noepoll|noepoll x|noreuseport|fd-hard-limit
-fd-hard-limit 100|unix-bind|unix-bind prefix|unix-bind foo|unix-bind user nosuch|unix-bind prefix /tmp/x mode 600 uid 3
-quiet x|zero-warning|no daemon|daemon
+daemon x|daemon|user|user nosuch|user nobody|user nobody x|uid|uid x|uid 0|uid 4294967296|group|group nosuch|gid
+gid x|group 3 4|chroot|chroot /nosuch|chroot /tmp x|pidfile|maxconn|maxconn x|maxconn 0|maxconn 3 4|ulimit-n
+ulimit-n 3 4|nbthread|nbthread x|nbthread 0|nbthread 3|nbthread 99|hard-stop-after|hard-stop-after x
+hard-stop-after 10|grace 3|grace|grace x|master-worker|master-worker x|master-worker no-exit-on-failure|localpeer
+localpeer a|localpeer a b|node|node a b|node a.b|description|description a b c|set-dumpable|set-dumpable off
+no set-dumpable|cpu-map|cpu-map 1|cpu-map 1 0|cpu-map x 0|cpu-map 1 x|cpu-map auto:1/1-4 0-3|thread-groups
+thread-groups x|insecure-fork-wanted|no insecure-fork-wanted|insecure-setuid-wanted|strict-limits|no strict-limits
+strict-limits x|noepoll|noepoll x|noreuseport|fd-hard-limit|fd-hard-limit 100|unix-bind|unix-bind prefix
+unix-bind foo|unix-bind user nosuch|unix-bind prefix /tmp/x mode 600 uid 3|quiet x|zero-warning|no daemon|daemon
 """
 
 

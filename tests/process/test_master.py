@@ -161,12 +161,33 @@ def test_more_sockets_than_one_message_can_carry_are_handed_over(pylb):
             assert client.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").read_reply().status == 204
 
 
+def test_an_address_that_is_bound_twice_survives_reloads(pylb):
+    program = pylb(
+        CONFIG + "frontend twin\n    bind 127.0.0.1:$(fe)\n    default_backend be\n", values={"s1": 1}, args=("-W",)
+    )
+    for _ in range(2):
+        (old,) = workers(program.pid)
+        kept = socket_inodes(old)
+        program.signal(signal.SIGUSR2)
+        wait_until(lambda old=old: workers(program.pid) not in ([], [old]) and len(workers(program.pid)) == 1, 15)
+        assert len(kept & listening_inodes(program.port("fe")) & socket_inodes(workers(program.pid)[0])) == 2
+
+
 def free_range(count: int) -> int:
-    """The first of `count` ports in a row that nobody listens on."""
+    """The first of `count` ports in a row that nobody uses."""
     while True:
         first = free_port()
-        if first + count < 65536 and not any(listening_inodes(port) for port in range(first, first + count, 50)):
+        if first + count < 65536 and all(unused(port) for port in range(first, first + count)):
             return first
+
+
+def unused(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def test_a_master_that_is_stopped_while_its_worker_loads_ends_well(pylb):

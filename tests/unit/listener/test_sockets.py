@@ -209,6 +209,15 @@ def test_an_inherited_descriptor_is_used_as_it_is(opened):
         socket.create_connection(given.getsockname()).close()
 
 
+def test_an_inherited_descriptor_has_one_owner(opened):
+    with socket.socket() as given:
+        given.bind(("127.0.0.1", 0))
+        number = os.dup(given.fileno())
+        assert opened(listener(Address("fd", fd=number)), listener(Address("fd", fd=number))) == [
+            f"Binding [f.cfg:6] for frontend f: inherited socket is used by another listener already [fd {number}]"
+        ]
+
+
 def test_a_predecessors_socket_is_taken_over_instead_of_opened(opened):
     first = listener(loopback())
     opened(first)
