@@ -30,6 +30,7 @@ _next = re.compile(rb"\r\n" + _SIZE + rb"\r\n").match
 _first = re.compile(_SIZE + rb"\r\n").match
 _any_next = re.compile(rb"\r\n(?:(0++(?![0-9A-Fa-f]))|0*+" + _SIZE + rb")" + _EXTENSION + rb"\r\n").match
 _any_first = re.compile(rb"(?:(0++(?![0-9A-Fa-f]))|0*+" + _SIZE + rb")" + _EXTENSION + rb"\r\n").match
+_bare_line_feed = re.compile(rb"[^\r]\n").search
 _dropped: Final = frozenset((CONTENT_LENGTH, TRANSFER_ENCODING, HOST, CONNECTION, TE, TRAILER, UPGRADE))
 
 
@@ -148,8 +149,11 @@ class ChunkedReader:
         limits = self._limits
         end = tail.find(b"\r\n\r\n", self._searched)
         if end < 0:
+            fresh = tail[self._searched :]
             self._searched = max(0, len(tail) - 3)
-            if len(tail) > limits.head:
+            if _bare_line_feed(fresh):
+                self.error = "bad trailer"
+            elif len(tail) > limits.head:
                 self.error = "trailers too big"
             return
         block = bytes(tail[:end]).split(b"\r\n")
