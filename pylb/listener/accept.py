@@ -67,11 +67,14 @@ class Acceptor:
             worker.welcome(listener, self.family, fd, address)
 
     def full(self) -> bool:
-        """A limit is reached: of the process or of the frontend."""
+        """A limit is reached: of the process, the frontend or the bind line."""
         worker = self.worker
         if worker.counters.conn_cur >= worker.maxconn:
             return True
-        frontend = self.listener.frontend
+        listener = self.listener
+        if listener.maxconn and listener.counters.conn_cur >= listener.maxconn:
+            return True
+        frontend = listener.frontend
         if frontend.maxconn and frontend.counters.conn_cur >= frontend.maxconn:
             return True
         return (

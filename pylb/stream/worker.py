@@ -94,6 +94,7 @@ class Worker:
         own.conn_total += 1
         own.sess_total += 1
         own.conn_cur += 1
+        listener.counters.conn_cur += 1
         run = Runner(self.gone)
         run.subject = session
         transport.runner = run
@@ -183,6 +184,7 @@ class Worker:
             session.connection.close()
         session.frontend.counters.conn_cur -= 1
         self.counters.conn_cur -= 1
+        session.listener.counters.conn_cur -= 1
         run.subject = None
         if self.starved:
             self.feed()

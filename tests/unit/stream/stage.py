@@ -15,9 +15,10 @@ from typing import Any
 
 from pylb.balance.roundrobin import RoundRobin
 from pylb.clock import clock
-from pylb.config.model import ProxyConfig
+from pylb.config.model import Address, ProxyConfig
 from pylb.engine.poller import Poller
 from pylb.engine.step import READY, Runner, step
+from pylb.errors import NOWHERE
 from pylb.http import codec
 from pylb.http.semantics import Limits
 from pylb.listener.bind import Listener
@@ -170,7 +171,7 @@ class Stage:
         self.backend.algorithm = RoundRobin(self.backend)
         self.backend.algorithm.update()
         Assignment(self.backend, self.worker.wake)
-        self.listener: Any = None
+        self.listener = Listener(self.frontend, Address("ipv4", "127.0.0.1"), {}, NOWHERE, 1)
 
     def timeout_server(self, seconds: float | None) -> None:
         self.backend.timeout_server = seconds
@@ -185,9 +186,7 @@ class Stage:
         sock.bind(("127.0.0.1", 0))
         sock.listen(1024)
         sock.setblocking(False)
-        listener = Listener.__new__(Listener)
-        listener.frontend = self.frontend
-        listener.accept_proxy = False
+        listener = Listener(self.frontend, Address("ipv4", *sock.getsockname()), {}, NOWHERE, 1)
         listener.sock = sock
         self.listener = listener
         self.worker.listen([listener], self.backend.servers)
@@ -219,6 +218,7 @@ class Stage:
         self.worker.sessions.add(run)
         self.frontend.counters.conn_cur += 1
         self.worker.counters.conn_cur += 1
+        self.listener.counters.conn_cur += 1
         if self.frontend.http:
             front = H1Front(conn, self.worker.codec, self.worker.limits)
             run.start(http_session(run, front, session, self.worker))
