@@ -95,8 +95,12 @@ class Rotation:
             if turn is None and not turned:
                 turned = True
                 self._turn_round()
-                if self.tape and avoid is None and not skipped:
-                    return self._play()
+                if self.tape:
+                    first = self.tape[0]
+                    if avoid is None and not skipped and not (first.maxconn and first.saturated()):
+                        self.advance_tape()
+                        return first
+                    self.tape = []  # this pick is no ordinary one, and the heaps still stand as the tape begins
                 turn = self._next()
             if turn is None:
                 chosen = avoided
@@ -117,15 +121,6 @@ class Rotation:
         elif self.record is not None:
             self.record.append(chosen.server)
         return chosen.server if chosen is not None else None
-
-    def _play(self) -> Server:
-        """The first pick of a tape that has just been made; a full server still falls back to the heaps."""
-        server = self.tape[0]
-        if server.maxconn and server.saturated():
-            found = self.pick(None)
-            return found if found is not None else server
-        self.advance_tape()
-        return server
 
     def advance_tape(self) -> None:
         self.at += 1

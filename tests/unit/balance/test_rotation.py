@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pylb.balance import rotation
@@ -71,6 +71,7 @@ OPERATIONS = st.lists(
 
 
 @settings(max_examples=300)
+@example([1, 8, 1, 3, 5, 8], [("pick", 26), ("full", 1, True), ("pick", 5)])
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=6), OPERATIONS)
 def test_the_tape_changes_nothing(weights: list[int], operations: list[tuple[Any, ...]]) -> None:
     count = len(weights)
