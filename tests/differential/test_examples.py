@@ -141,7 +141,7 @@ def test_log_lines_are_the_same_field_by_field(differential):
 
     classic, custom = same(differential, "logging", scenario)
     assert classic.endswith('---- 1/1/0/0/0 0/0 "GET /a?b=c HTTP/1.1"')
-    assert custom.endswith('127.0.0.1 "GET /a?b=c HTTP/1.1" 200 app/s1 N ms --')
+    assert custom.endswith('127.0.0.1 "GET /a?b=c HTTP/1.1" 200 app/s2 N ms ----')
 
 
 def test_users_of_an_old_protocol_get_their_page(differential):

@@ -330,5 +330,5 @@ def test_reading_takes_time_linear_in_the_size_of_the_file() -> None:
         return time.process_time() - start
 
     cost(100)
-    small, large = cost(400), cost(3200)
+    small, large = min(cost(400) for _ in range(3)), min(cost(3200) for _ in range(3))
     assert large < 20 * small
