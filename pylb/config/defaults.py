@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pylb.config.model import ProxyConfig
+from pylb.config.model import Configuration, ProxyConfig
 from pylb.config.words import Line
 from pylb.registry import section
 
@@ -28,6 +28,7 @@ def open_defaults(line: Line) -> ProxyConfig:
     if len(words) > after + 1 and words[after] == "from":
         origin = named_defaults(line, words[after + 1], record)
         if origin is not None:
+            check_heritage(config, origin, record)
             record.inherit(origin)
     config.defaults.append(record)
     return record
@@ -57,3 +58,31 @@ def named_defaults(line: Line, name: str, user: ProxyConfig) -> ProxyConfig | No
         )
         return None
     return found[0]
+
+
+def check_heritage(config: Configuration, origin: ProxyConfig, heir: ProxyConfig) -> None:
+    """Rules of a defaults section run on one side of the proxies that it begins: frontends or backends, never both."""
+    if not origin.rules:
+        return
+    kind = heir.kind
+    seen = f"(defaults section at {origin.span.file}:{origin.span.line})."
+    message = ""
+    if kind == "defaults":
+        message = f"a defaults section cannot inherit from a defaults section defining TCP/HTTP rules {seen}"
+    elif kind == "listen":
+        message = "a listen section cannot inherit from a defaults section defining TCP/HTTP rules."
+    elif kind == "backend" and (origin.rules.get("tcp-request connection") or origin.rules.get("tcp-request session")):
+        message = (
+            "a backend section cannot inherit from a defaults section defining 'tcp-request connection' or "
+            f"'tcp-request session' rules {seen}"
+        )
+    elif kind == "frontend" and origin.rules.get("tcp-response content"):
+        message = (
+            f"a frontend section cannot inherit from a defaults section defining 'tcp-response content' rules {seen}"
+        )
+    elif any(other.origin is origin and other.kind != kind for other in config.proxies):
+        message = (
+            f"frontends and backends cannot inherit from the same defaults section if it defines TCP/HTTP rules {seen}"
+        )
+    if message:
+        config.report.alert(message, heir.span)

@@ -7,7 +7,7 @@ defaults section they name, or of the last one before them.
 from __future__ import annotations
 
 from pylb import registry
-from pylb.config.defaults import named_defaults, odd_character
+from pylb.config.defaults import check_heritage, named_defaults, odd_character
 from pylb.config.model import ProxyConfig, Record
 from pylb.config.reader import run_as
 from pylb.config.words import Line
@@ -58,6 +58,7 @@ def open_proxy(line: Line) -> ProxyConfig:
         proxy.explicit_defaults = True
         words = words[2:]
     if origin is not None:
+        check_heritage(config, origin, proxy)
         proxy.inherit(origin)
     config.proxies.append(proxy)
     proxy.number = len(config.proxies)

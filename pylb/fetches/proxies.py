@@ -155,11 +155,13 @@ def srv_iweight(server: Any) -> Fetch:
 
 
 def _of(owner: str, get: Callable[[Any], Any]) -> Callable[[], Fetch]:
-    """A fact of the stream's frontend, backend or server."""
+    """A fact of the stream's frontend, backend or server. The frontend stands for a backend not yet chosen."""
 
     def factory() -> Fetch:
         def read(ctx: Any) -> Any:
             thing = getattr(ctx, owner)
+            if thing is None and owner == "backend":
+                thing = ctx.frontend
             return MISS if thing is None else get(thing)
 
         return read

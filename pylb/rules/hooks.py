@@ -40,7 +40,7 @@ class Place:
             points |= self.front
         if proxy.is_back:
             points |= self.back
-        return points or self.front or self.back  # defaults: judged as the first side it may go to
+        return points or self.front | self.back  # defaults: rules of either side may start there
 
 
 NOWHERE: Final = Point(0)
@@ -78,14 +78,14 @@ def warn_order(line: Line, said: str, order: int) -> None:
     """Warns when something that runs later stands before this line."""
     proxy = line.proxy
     inherited = proxy.origin.rules if proxy.origin is not None else {}
+    known = {id(rule) for rules in inherited.values() for rule in rules}
     for later, name, store in _LATER:
         if later <= order:
             continue
         if store in (REDIRECT, "http-request"):
-            known = {id(rule) for rule in inherited.get("http-request", ())}
             there: Any = [r for r in proxy.rules.get("http-request", ()) if r.place == store and id(r) not in known]
         else:
-            there = proxy.rules.get(store) or proxy.get(store)
+            there = [r for r in proxy.rules.get(store, ()) if id(r) not in known] or proxy.get(store)
         if there:
             line.warning(f"a '{said}' rule placed after {name} rule will still be processed before.")
             return

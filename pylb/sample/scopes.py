@@ -1,7 +1,8 @@
 """When data exists: the 22 check points in the life of a stream, and the windows in which a fetch may be read.
 
 The order and the windows are HAProxy's (`-dKsmp` prints them as 22 columns; see the reference in docs/).
-A ruleset evaluates at one or more points; a fetch is valid there when every such point lies in its window.
+A ruleset evaluates at one or more points; a fetch is valid there when one such point lies in its window, as in HAProxy:
+rules of a listen or defaults section may read what exists on one side only, and find nothing on the other.
 """
 
 from __future__ import annotations
@@ -60,4 +61,4 @@ class Scope(enum.Enum):
         return _window(self.value)
 
     def allows(self, point: Point) -> bool:
-        return point & self.points == point
+        return bool(point & self.points)

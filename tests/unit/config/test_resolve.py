@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pylb.config.reader import parse_text
 from pylb.config.resolve import resolve
 from pylb.errors import Severity
@@ -97,3 +99,27 @@ def test_sections_without_what_they_are_for() -> None:
 def test_resolvers_of_servers_must_exist() -> None:
     text = f"backend b\n{TIMEOUTS} server s 127.0.0.1:1 resolvers r\n"
     assert "backend 'b', server 's': unable to find required resolvers 'r'" in said(text)
+
+
+RULED = "defaults d\n tcp-response content accept\n"
+HEIRS = {
+    "defaults e from d\n": "a defaults section cannot inherit from a defaults section defining TCP/HTTP rules",
+    "listen l from d\n": "a listen section cannot inherit from a defaults section defining TCP/HTTP rules.",
+    "frontend f from d\n": "a frontend section cannot inherit from a defaults section defining 'tcp-response content'",
+    "backend b from d\n": "",
+}
+
+
+@pytest.mark.parametrize("heir", HEIRS)
+def test_rules_of_defaults_fit_one_side_only(heir: str) -> None:
+    found = [m for m in said(RULED + heir) if "inherit" in m]
+    assert bool(found) == bool(HEIRS[heir])
+    assert all(m.startswith(HEIRS[heir]) for m in found)
+
+
+def test_rules_of_defaults_cannot_begin_frontends_and_backends_both() -> None:
+    head = "defaults d\n http-request deny\nfrontend f from d\n"
+    found = [m for m in said(head + "backend b from d\n") if "inherit" in m]
+    assert len(found) == 1 and found[0].startswith("frontends and backends cannot inherit from the same defaults")
+    early = "defaults d\n tcp-request session accept\nbackend b from d\n"
+    assert any("defining 'tcp-request connection' or 'tcp-request session'" in m for m in said(early))
