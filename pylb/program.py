@@ -134,6 +134,8 @@ class Program:
         proxy.http_after_response = ruleset.compile(rules.get("http-after-response", []), self)
         proxy.tcp_content = ruleset.compile(rules.get("tcp-request content", []), self)
         proxy.tcp_response = ruleset.compile(rules.get("tcp-response content", []), self)
+        if proxy.http:
+            proxy.http_response = ruleset.joined(proxy.tcp_response, proxy.http_response)
         delay = config.get("tcp-request inspect-delay")
         proxy.inspect_delay = delay / 1000 if delay else None
 

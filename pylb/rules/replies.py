@@ -146,7 +146,9 @@ class Written:
         self.type = field(b"content-type", content_type) if content_type else None
 
     def render(self, stream: Any) -> Response:
-        fields = [field(name, make(stream)) for name, make in self.fields]
+        fields = [
+            field(name, value) for name, make in self.fields if (value := make(stream))
+        ]  # empty ones are left out
         body = self.text(stream) if self.text is not None else b""
         response = Response(self.status, self.reason, fields)
         if self.status != 204:
@@ -272,6 +274,8 @@ def compile(config: ProxyConfig, program: Any) -> dict[int, Reply]:
             pages.update(_imported(config, line, program))
         elif line.kind == "errorloc":
             pages[line.status] = location(line.code, line.body)
+        elif line.kind == "default-errorfiles":
+            pages[line.status] = default(line.status)  # the page cannot be looked up here: this is where it is made
         else:
             pages[line.status] = compile_line(line, program)
     return pages

@@ -76,6 +76,37 @@ class Ruleset:
         return verdict
 
 
+class Joined:
+    """Two rulesets that run as one; an `accept` of the first goes on with the second. HTTP responses pass the
+    `tcp-response content` rules of their backend before its `http-response` rules."""
+
+    __slots__ = ("border", "first", "lines", "second")
+
+    def __init__(self, first: Ruleset, second: Ruleset | None) -> None:
+        self.first = first
+        self.second = second
+        self.border = len(first.lines)
+        self.lines = first.lines if second is None else first.lines + second.lines
+
+    def run(self, ctx: Any, at: int = 0) -> Verdict | None:
+        border = self.border
+        if at <= border:
+            verdict = self.first.run(ctx, at)
+            if verdict is not None and verdict.kind is not Outcome.STOP:
+                return verdict
+            at = border
+        if self.second is None:
+            return None
+        verdict = self.second.run(ctx, at - border)
+        if verdict is not None and verdict.kind is Outcome.WAIT:
+            verdict.at += border  # made for this run alone
+        return verdict
+
+
+def joined(first: Ruleset | None, second: Ruleset | None) -> Ruleset | Joined | None:
+    return second if first is None else Joined(first, second)
+
+
 def compile(
     lines: list[RuleLine], program: Any, *, trace: Trace | None = None, hits: list[int] | None = None
 ) -> Ruleset | None:

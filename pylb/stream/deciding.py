@@ -98,6 +98,13 @@ def decide_response(run: Runner, stream: Stream, worker: Worker, proxy: Any, ver
         stream.keep = False
         worker.drop_silently(stream.front.conn)
         stream.front.reset()
+    elif kind is Outcome.CLOSE:  # of tcp-response rules
+        counters.denied_resp += 1
+        stream.server.counters.denied_resp += 1
+        mark(stream, ending.PROXY, ending.DATA)
+        stream.keep = False
+        stream.bytes_out = 0
+        stream.front.reset()
     else:
         counters.internal_errors += 1
         stream.keep = False

@@ -51,7 +51,21 @@ def reject(words: Words, site: Site) -> Build:
 @action("close", places="tcp-response content", final=True)
 def close(words: Words, site: Site) -> Build:
     """Closes the connection to the server; what it has sent already goes to the client. Manual 4.2."""
-    return lambda program: saying(Outcome.CLOSE)
+
+    def build(program: Any) -> Act:
+        ended = Verdict(Outcome.CLOSE)
+        passed = Verdict(Outcome.STOP)
+
+        def act(ctx: Any) -> Verdict:
+            response = ctx.response
+            if response is None:
+                return ended
+            response.close = True  # an HTTP response is passed on; its connection serves no other request
+            return passed
+
+        return act
+
+    return build
 
 
 @action("silent-drop", places=(*TCP, *_ANSWERING), usage="[rst-ttl <hops>]", final=True)

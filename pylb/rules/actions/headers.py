@@ -20,6 +20,7 @@ from pylb.sample.regexes import compile_pattern
 from pylb.sample.site import Site
 
 Build = Callable[[Any], Callable[[Any], None]]
+_BLANKS = b" \t"
 _TWO = "expects exactly 2 arguments"
 
 
@@ -29,14 +30,17 @@ def _name_and_format(words: Words, site: Site) -> tuple[bytes, logformat.Format]
 
 
 def _maker(name: bytes, text: logformat.Format, program: Any) -> tuple[Field | None, Callable[[Any], Field] | None]:
-    """The finished field when its value is constant, else how to make it."""
-    constant = text.constant
-    if constant is not None:
-        return field(name, constant), None
-    render = text.compile(program)
+    """The finished field when its value is constant, else how to make it.
+
+    Blanks around a value are sent and not seen: whoever reads the field gets it without them, as in HAProxy.
+    """
     kind = field(name, b"")[3]
     prefix = name + b": "
-    return None, lambda ctx: (name, value := render(ctx), b"%b%b\r\n" % (prefix, value), kind)
+    constant = text.constant
+    if constant is not None:
+        return (name, constant.strip(_BLANKS), b"%b%b\r\n" % (prefix, constant), kind), None
+    render = text.compile(program)
+    return None, lambda ctx: (name, (value := render(ctx)).strip(_BLANKS), b"%b%b\r\n" % (prefix, value), kind)
 
 
 @action("add-header", places=HTTP, usage="<name> <format>")

@@ -274,3 +274,12 @@ def test_users_authenticate_with_their_groups(credentials: bytes, seen: bytes) -
     stream.frontend.http_request.run(stream)
     found = [value for name, value in fields(stream.request) if name in (b"ok", b"group", b"user")]
     assert b" ".join(found) == seen
+
+
+def test_blanks_around_a_value_are_sent_and_not_read() -> None:
+    program = http('http-request set-header a "a: "\nhttp-request set-header b "%[req.fhdr(a)]x %[req.fhdr(a)] "')
+    stream = program.stream()
+    stream.frontend.http_request.run(stream)
+    a, b = stream.request.fields[-2:]
+    assert (a[1], a[2]) == (b"a:", b"a: a: \r\n")
+    assert (b[1], b[2]) == (b"a:x a:", b"b: a:x a: \r\n")

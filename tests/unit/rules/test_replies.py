@@ -297,3 +297,17 @@ def test_mistakes_are_told_in_haproxys_words(line: str) -> None:
 )
 def test_page_keywords_complain_as_haproxy_does(line: str, message: str) -> None:
     assert [found.rstrip(".") for found in problems(line)] == [message.rstrip(".")]
+
+
+def test_a_default_page_where_pages_are_declared_is_the_built_in_one() -> None:
+    program = http("http-error status 403 default-errorfiles\nhttp-request deny")
+    stream = program.stream()
+    answer = replies.Standard(403).render(stream)
+    assert (answer.status, len(answer.body)) == (403, 93)
+
+
+def test_empty_headers_of_a_reply_are_left_out() -> None:
+    program = http('http-request return status 200 hdr x-a "%[req.hdr(nope)]" hdr x-b "b%[req.hdr(nope)]"')
+    stream = program.stream()
+    answer = stream.frontend.http_request.run(stream).reply.render(stream)
+    assert fields(answer) == [(b"x-b", b"b"), (b"content-length", b"0")]

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from pylb.config.model import RuleLine
+from pylb.config.reader import parse_text
 from pylb.errors import Report, Span
 from pylb.rules import ruleset
 from pylb.rules.hooks import check
 from pylb.rules.verdicts import Outcome, Verdict
+from pylb.sample import variables
 from pylb.sample.values import WAIT
-from tests.unit.rules.stage import http, problems, tcp
+from tests.unit.rules.stage import Program, http, problems, tcp
 
 
 def line(action: Any, condition: Any = None, place: str = "http-request") -> RuleLine:
@@ -243,3 +245,50 @@ def test_http_rules_of_a_tcp_proxy_are_warned_about() -> None:
     quiet = Report()
     check(http("http-request deny").config.proxies[0], quiet)
     assert not quiet.items
+
+
+def test_joined_rulesets_accept_into_the_second_and_resume_where_they_waited() -> None:
+    answers = iter([WAIT, True, WAIT, True])
+    first = ruleset.compile([line(say("a")), line(lambda ctx: Verdict(Outcome.STOP), lambda ctx: next(answers))], None)
+    second = ruleset.compile([line(say("b")), line(say("c"), lambda ctx: next(answers))], None)
+    both = ruleset.joined(first, second)
+    ctx = context()
+    assert both is not None
+    at, stops = 0, []
+    while (verdict := both.run(ctx, at)) is not None:
+        assert verdict.kind is Outcome.WAIT
+        at = verdict.at
+        stops.append(at)
+    assert stops == [1, 3]
+    assert ctx.said == ["a", "b", "c"]
+    closed = Verdict(Outcome.CLOSE)
+    refusing = ruleset.joined(ruleset.compile([line(lambda ctx: closed)], None), second)
+    assert refusing is not None and refusing.run(ctx) is closed
+    assert ruleset.joined(None, second) is second
+    alone = ruleset.joined(first, None)
+    assert alone is not None and alone.run(ctx, 2) is None
+
+
+DEFAULTS = """
+defaults d
+    mode http
+    tcp-request session accept
+    tcp-request content accept
+    http-request set-var(txn.b) be_name
+"""
+
+
+def test_inherited_rules_do_not_count_as_written_before() -> None:
+    config = parse_text(DEFAULTS + "frontend f from d\n bind 127.0.0.1:80\n tcp-request connection accept\n")
+    assert [item.message for item in config.report.items if "placed after" in item.message] == []
+    again = parse_text("listen l\n bind 127.0.0.1:80\n tcp-request content accept\n tcp-request connection accept\n")
+    assert any("placed after" in item.message for item in again.report.items)
+
+
+def test_what_one_side_offers_may_be_read_in_listen_and_defaults() -> None:
+    program = Program(DEFAULTS + "frontend f from d\n bind 127.0.0.1:80\n")
+    stream = program.stream()
+    assert stream.frontend.http_request.run(stream) is None
+    assert variables.get(stream, "txn.b").value == b"f"  # the frontend stands for a backend not yet chosen
+    assert problems("http-request set-var(txn.b) be_name") != []
+    assert problems("http-request set-var(txn.b) be_name", section="listen") == []
