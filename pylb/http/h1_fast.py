@@ -23,6 +23,7 @@ _value = re.compile(VALUE + rb"*+").fullmatch
 LONGEST_SHARED: Final = 256
 SHARED_LINES: Final = 4096
 SHARED_NAMES: Final = 1024
+ROOM: Final = 512
 PROBABLY_ALONE: Final = 2048
 SHARED_HEADS: Final = 1024
 LONGEST_HEAD: Final = 1024
@@ -35,16 +36,27 @@ class BadLine(Exception):
     """A line that the fast grammar does not take."""
 
 
-class Names(dict[bytes, tuple[bytes, int, bytes, bool]]):
-    """From a name as received to its lower case, kind, beginning of a line, and whether such lines may be shared."""
+class Name:
+    """What is known of a field name as received."""
+
+    __slots__ = ("kind", "name", "prefix", "room")
+
+    def __init__(self, raw: bytes) -> None:
+        self.name = raw.lower()
+        self.kind = KINDS.get(self.name, ORDINARY)
+        self.prefix = self.name + b": "
+        self.room = 0 if self.name in _PRIVATE else ROOM  # lines of this name that may still be remembered
+
+
+class Names(dict[bytes, Name]):
+    """From a name as received to what is known of it."""
 
     __slots__ = ()
 
-    def __missing__(self, raw: bytes) -> tuple[bytes, int, bytes, bool]:
+    def __missing__(self, raw: bytes) -> Name:
         if _token(raw) is None:
             raise BadLine
-        name = raw.lower()
-        known = (name, KINDS.get(name, ORDINARY), name + b": ", name not in _PRIVATE)
+        known = Name(raw)
         if len(raw) <= 64:
             if len(self) >= SHARED_NAMES:
                 self.clear()
@@ -55,22 +67,30 @@ class Names(dict[bytes, tuple[bytes, int, bytes, bool]]):
 class Lines(dict[bytes, Field]):
     """From a line of a head to its field: at most SHARED_LINES short lines that carry no credentials.
 
-    When full it is emptied, which costs next to nothing per line, and what is in use is back with the next request. A
-    client that never repeats a line pays for the insertion and for nothing else.
+    A name whose lines never repeat (an id, a date) fills its ROOM and is not remembered any more, so that the table
+    stays small and in the processor's caches; `renew` gives everybody new room now and then. When full the table is
+    emptied, and what is in use is back with the next request.
     """
 
-    __slots__ = ()
+    __slots__ = ("crowded",)
+
+    def __init__(self) -> None:
+        self.crowded = False  # some name has used up its room
 
     def __missing__(self, line: bytes) -> Field:
         at = line.find(b":")
         if at < 1:
             raise BadLine
-        name, kind, prefix, shared = names[line[:at]]
+        known = names[line[:at]]
         value = line[at + 1 :].strip(b" \t")
+        kind = known.kind
         if _value(value) is None or (kind == HOST and legal_host(value) is None):
             raise BadLine
-        one = (name, value, b"%b%b\r\n" % (prefix, value), kind)
-        if shared and len(line) <= LONGEST_SHARED:
+        one = (known.name, value, b"%b%b\r\n" % (known.prefix, value), kind)
+        if known.room and len(line) <= LONGEST_SHARED:
+            known.room -= 1
+            if not known.room:
+                self.crowded = True
             if len(self) >= SHARED_LINES:
                 self.clear()
             self[line] = one
@@ -132,6 +152,15 @@ heads: Final = Heads()
 lines: Final = Lines()
 status_lines: Final = StatusLines()
 _field_of = lines.__getitem__
+
+
+def renew() -> None:
+    """Forgets all lines when some name has used up its room: what repeats today may be other lines. To be called every
+    few seconds."""
+    if lines.crowded:
+        lines.crowded = False
+        lines.clear()
+        names.clear()
 
 
 def read_request(data: bytes, end: int, limits: Limits) -> Request | Refusal | None:

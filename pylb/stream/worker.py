@@ -18,6 +18,7 @@ from pylb.engine.poller import Poller
 from pylb.engine.step import KILLED, STOPPING, Coroutine, Part, Runner
 from pylb.engine.transport import Transport, adopt
 from pylb.fetches.internal import STATE
+from pylb.http import h1_fast
 from pylb.http.codec import Codec, Limits
 from pylb.listener import proxy_protocol
 from pylb.listener.accept import Acceptor
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pylb.listener.bind import Listener
     from pylb.records.stream import Stream
 
+RENEW_SECONDS: Final = 10
 PROXY_HEADER_SECONDS: Final = 5.0  # where no `timeout client` is shorter
 POOL_PURGE_SECONDS: Final = 5.0  # HAProxy: tune of pool-purge-delay
 
@@ -254,6 +256,8 @@ class Worker:
         """Once a second: rates begin a new second, idle server connections that are too old are closed."""
         clock.resync()
         roll(clock.now)
+        if int(clock.now) % RENEW_SECONDS == 0:
+            h1_fast.renew()
         now = clock.now
         for server in self._servers:
             if server.idle:

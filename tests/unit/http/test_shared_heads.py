@@ -48,3 +48,17 @@ def test_the_table_is_bounded_and_rests_when_heads_never_repeat() -> None:
         heads.remember(HEAD % number, Response(200, b"OK", []))
         assert len(heads) <= h1_fast.SHARED_HEADS
     assert heads.resting > 0
+
+
+def test_a_name_whose_lines_never_repeat_stops_filling_the_table() -> None:
+    h1_fast.lines.clear()
+    h1_fast.names.clear()
+    for number in range(3 * h1_fast.ROOM):
+        h1_fast.lines[b"X-Request-Id: %d" % number]
+    assert len(h1_fast.lines) == h1_fast.ROOM
+    agent = h1_fast.lines[b"User-Agent: one"]
+    assert h1_fast.lines[b"User-Agent: one"] is agent
+    h1_fast.renew()
+    assert not h1_fast.lines
+    late = h1_fast.lines[b"X-Request-Id: late"]
+    assert h1_fast.lines[b"X-Request-Id: late"] is late
