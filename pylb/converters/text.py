@@ -36,9 +36,13 @@ def length() -> Callable[[bytes, Any], int]:
 def cut_bytes(offset: bytes, size: bytes | None = None) -> Step:
     """Bytes from <offset> (counted from 0), at most <length> of them, otherwise all.
 
-    Both are integers or names of variables. Empty when the offset lies behind the end, all when the length is negative.
+    Both are integers or names of variables. Empty when the offset lies behind the end, or a variable is negative.
     """
     start, count = operands.integer(offset), None if size is None else operands.integer(size)
+    if isinstance(start, int) and start < 0:
+        raise ValueError("a negative offset selects nothing")
+    if isinstance(count, int) and count <= 0:
+        raise ValueError("a length below 1 selects nothing")
     if isinstance(start, int) and (count is None or isinstance(count, int)):
         return _fixed_bytes(start, count)
 
@@ -47,15 +51,15 @@ def cut_bytes(offset: bytes, size: bytes | None = None) -> Step:
         number = count(ctx) if callable(count) else count
         if at.__class__ is Absent or number.__class__ is Absent:
             return MISS
+        if at < 0 or (number is not None and number < 0):
+            return b""
         return _fixed_bytes(at, number)(value, ctx)
 
     return variable
 
 
 def _fixed_bytes(start: int, count: int | None) -> Step:
-    if start < 0:
-        return lambda value, ctx: b""
-    stop = None if count is None or count < 0 else start + count
+    stop = None if count is None else start + count
     return lambda value, ctx: value[start:stop]
 
 
@@ -105,8 +109,8 @@ def _span(value: bytes, starts: list[int], ends: list[int], index: int, count: i
     "word", takes="str", out="str", args=("int", "str", "int?"), usage="(<index>,<delimiters>[,<count>])", pure=True
 )
 def word(index: int, delimiters: bytes, count: int = 1) -> Step:
-    """As `field`, but neighbouring delimiters count as one and outer ones not at all. An empty string when
-    there is no such word."""
+    """As `field`, but neighbouring delimiters count as one and outer ones not at all. An empty string when there
+    is no such word, as in HAProxy 2.6; 3.x finds nothing."""
     if not index:
         raise ValueError("Unexpected value 0 for index")
     if not delimiters:
@@ -161,8 +165,14 @@ def reverse() -> Step:
 
 @converter("reverse_dom", takes="str", out="str", pure=True)
 def reverse_dom() -> Step:
-    """The labels of a domain name in reverse order; a port (behind `:`) is dropped."""
-    return lambda value, ctx: b".".join(reversed(value.partition(b":")[0].split(b".")))
+    """The labels of a domain name in reverse order. One dot at its end is left out; nothing for a name with an empty
+    label. Neither case nor a port is touched: see `lower` and `host_only`."""
+
+    def turn(value: bytes, ctx: Any) -> Any:
+        labels = value.removesuffix(b".").split(b".")
+        return b".".join(reversed(labels)) if all(labels) else MISS
+
+    return turn
 
 
 @converter(

@@ -10,7 +10,7 @@ from pylb.sample.casts import INT_MAX, INT_MIN, clamp
 from pylb.sample.values import MISS, Typed
 from tests.unit.sample.scene import Scene, complaint, stream
 
-VARIABLES = {"txn.s": Typed("str", b"some"), "txn.n": Typed("int", 7), "txn.z": Typed("int", 0)}
+VARIABLES = {"txn.s": Typed("str", b"some"), "txn.n": Typed("int", 7), "txn.z": Typed("int", 0), "txn.m": Typed("int", -1)}
 
 
 def value(text: str) -> object:
@@ -50,8 +50,14 @@ def value(text: str) -> object:
         ("str(f1_f2_f3__f5),word(9,_)", b""),
         ("str(abcdef),bytes(1,2)", b"bc"),
         ("str(abcdef),bytes(6)", b""),
-        ("str(abcdef),bytes(-1)", b""),
-        ("str(abcdef),bytes(1,-1)", b"bcdef"),
+        ("str(abcdef),bytes(txn.m)", b""),
+        ("str(abcdef),bytes(1,txn.m)", b""),
+        ("str(abcdef),bytes(1,txn.none)", MISS),
+        ("str(mail.Example.com.),reverse_dom", b"com.Example.mail"),
+        ("str(localhost),reverse_dom", b"localhost"),
+        ("str(a..b),reverse_dom", MISS),
+        ("str(.b),reverse_dom", MISS),
+        ("str(.),reverse_dom", MISS),
         ("str(abcdef),bytes(txn.z,2)", b"ab"),
         ("str(xxabx),ltrim(x),rtrim(x)", b"ab"),
         ("str(a),concat(b,txn.s,c)", b"absomec"),
@@ -112,6 +118,8 @@ def test_converters_yield(text: str, result: object) -> None:
     ("text", "message"),
     [
         ("str(a),field(0,_)", "invalid args in converter 'field' : Unexpected value 0 for index"),
+        ("str(a),bytes(-1)", "invalid args in converter 'bytes' : a negative offset selects nothing"),
+        ("str(a),bytes(0,0)", "invalid args in converter 'bytes' : a length below 1 selects nothing"),
         ("str(a),word(1,'')", "invalid args in converter 'word' : Empty separators list"),
         (
             "str(a),regsub(a,x,z)",
