@@ -120,9 +120,11 @@ class _Fast:
         response = read_lone_response(data, method, limits)
         if response is not None:
             return response
-        end = find_end(data, start)
-        if end < 0:
-            return Refusal(502, "head too big") if len(data) > limits.raw else None
+        end = 0 if start else data.find(b"\r\n\r\n") + 4  # the usual end, found without asking about unusual ones
+        if end < 16 or data[:4] != b"HTTP":
+            end = find_end(data, start)
+            if end < 0:
+                return Refusal(502, "head too big") if len(data) > limits.raw else None
         return read_response(data, end, method, limits) or h1_strict.read_response(data, end, method, limits)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from pylb.clock import clock
-from pylb.counters import ProxyCounters, process
+from pylb.counters import process
 from pylb.records.stream import Stream
 
 # First character.
@@ -55,28 +55,31 @@ def finish(stream: Stream) -> None:
     counters = frontend.counters
     counters.bytes_in += bytes_in
     counters.bytes_out += bytes_out
-    _count_status(counters, status)
+    good = 200 <= status < 300
+    if good:
+        counters.http_2xx += 1
+    elif status > 0:
+        counters.status(status)
     if backend is not None:
         counters = backend.counters
         counters.conn_cur -= 1
         counters.bytes_in += bytes_in
         counters.bytes_out += bytes_out
-        _count_status(counters, status)
+        if good:
+            counters.http_2xx += 1
+        elif status > 0:
+            counters.status(status)
         if server is not None:
             counters = server.counters
             counters.sess_total += 1
             counters.bytes_in += bytes_in
             counters.bytes_out += bytes_out
-            _count_status(counters, status)
+            if good:
+                counters.http_2xx += 1
+            elif status > 0:
+                counters.status(status)
     process.bytes_out += bytes_out
     if frontend.log is not None and not stream.logged:
         frontend.log.emit(stream)
     if stream.addresses_before is not None:
         session.src, session.src_port, session.dst, session.dst_port = stream.addresses_before
-
-
-def _count_status(counters: ProxyCounters, status: int) -> None:
-    if 200 <= status < 300:
-        counters.http_2xx += 1
-    elif status > 0:
-        counters.status(status)
