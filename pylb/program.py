@@ -167,6 +167,7 @@ class Program:
         frontend.log = log = logger.build(config, self)
         if log is not None:
             frontend.log_early, frontend.log_asap, frontend.log_source = log.early, log.asap, log.needs_source
+            frontend.log_local = log.needs_local
 
     def _backend(self, backend: Backend) -> None:
         self._common(backend)

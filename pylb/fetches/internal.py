@@ -274,6 +274,19 @@ def unique_id() -> Fetch:
     return read
 
 
+@fetch("internal.strm.is_htx", out="bool", scope=Scope.CLIENT_STREAM)
+def is_htx() -> Fetch:
+    """True while the stream speaks HTTP: from the start in HTTP mode, after `switch-mode http` in TCP mode."""
+
+    def read(ctx: Any) -> Any:
+        stream = ctx.stream
+        if stream is None:
+            return MISS
+        return stream.request is not None or stream.frontend.http
+
+    return read
+
+
 @fetch("last_rule_file", out="str", scope=Scope.INTERNAL)
 def last_rule_file() -> Fetch:
     """File of the rule that gave the last final verdict on this stream."""

@@ -6,6 +6,7 @@ comparison. `emit` writes a finished stream's line; `event` a message of the pro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -71,7 +72,8 @@ class Logger:
     The stream calls `emit` once: at its start when `early` (formats that only speak of the client), when the response
     head or the server connection is there when `asap`, else at its end, after the slots of backend and server are given
     back (as in HAProxy, %bc and %sc do not count the stream itself, %ac and %fc do). `needs_source` asks the data plane
-    to keep `stream.source`, the local address of the server connection.
+    to keep `stream.source`, the local address of the server connection; `needs_local` to ask for the address the client
+    arrived at when it accepts, because the connection is mostly closed when the line is written.
     """
 
     __slots__ = (
@@ -85,6 +87,7 @@ class Logger:
         "fast",
         "format",
         "limit",
+        "needs_local",
         "needs_source",
         "skip_empty",
     )
@@ -97,6 +100,7 @@ class Logger:
         self.count = 0
         self.asap = False
         self.early = False
+        self.needs_local = False
         self.needs_source = False
         self.skip_empty = False  # option dontlognull
         self.failures_only = False  # option dontlog-normal
@@ -221,6 +225,8 @@ def build(proxy_config: ProxyConfig, program: Any) -> Logger | None:
     logger.early = chosen is None or (parsed is not None and complete_at_accept(parsed))
     logger.asap = not logger.early and proxy_config.option("logasap")
     logger.needs_source = parsed is not None and wants_source(parsed)
+    formats = ("log-format", "log-format-sd", "error-log-format")
+    logger.needs_local = any(_says_local(line.text) for name in formats if (line := proxy_config.get(name)) is not None)
     logger.settle()
     return logger
 
@@ -350,6 +356,10 @@ def complete_at_accept(parsed: Format) -> bool:
     return bool(pieces) and all(isinstance(p, Alias) and p.word.facts.get("when") == "accept" for p in pieces)
 
 
+_says_local = re.compile(r"%(?:\(\w*\))?(?:\{[^}]*\})?f[ip]|dst").search
+"""Whether a format speaks of the address or port that the client connected to (or might: asking early is harmless)."""
+
+
 def wants_source(parsed: Format) -> bool:
     """The format prints the local address of the server connection."""
     return any(isinstance(piece, Alias) and piece.word.facts.get("source") for piece in parsed.pieces)
@@ -359,8 +369,9 @@ def _parse(line: FormatLine | None, proxy_config: ProxyConfig, program: Any, wha
     """Parses a format; a mistake in it is reported with HAProxy's words, and nothing is returned."""
     if line is None:
         return None
+    point = Point.FE_REQUEST if what == "unique-id-format" else Point.LOG  # an identifier is made of the request
     try:
-        return logformat.parse(line.text, Site(program.config, proxy_config, what, Point.LOG, line.span, what))
+        return logformat.parse(line.text, Site(program.config, proxy_config, what, point, line.span, what))
     except ConfigError as error:
         label = "unique-id" if what == "unique-id-format" else what
         program.config.report.alert(f"failed to parse {label} : {error.message}", line.span, error.hint)

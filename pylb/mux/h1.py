@@ -223,7 +223,7 @@ class H1Front(H1Side):
 class H1Back(H1Side):
     """A connection to a server. Lives from connect until it is closed; idle ones wait in their server's pool."""
 
-    __slots__ = ("answered", "heads", "idle_since", "method", "private", "server")
+    __slots__ = ("answered", "heads", "idle_since", "method", "opening", "private", "server")
 
     def __init__(self, conn: Transport, codec: Codec, limits: Limits, server: Any) -> None:
         super().__init__(conn, codec, limits)
@@ -232,7 +232,8 @@ class H1Back(H1Side):
         self.answered = False  # bytes of the current response have arrived
         self.method = b""
         self.idle_since = 0.0
-        self.private = False  # never shared between clients (NTLM, ...)
+        self.private = False  # never shared between clients (PROXY header, NTLM, ...)
+        self.opening = b""  # the PROXY header it began with
 
     def begin(self, request: Request, keep: bool) -> bytes:
         """Head of a request in wire form."""

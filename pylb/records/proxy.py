@@ -54,6 +54,7 @@ class Frontend(Proxy):
         self.log_early = False  # what the log's flags ask of the stream
         self.log_asap = False
         self.log_source = False
+        self.log_local = False
         self.capture_slots: tuple[int, int] = (0, 0)  # request, response
         self.unique_id: Any = None  # closure(stream) -> bytes, or None
         self.unique_id_header: Any = None  # closure(stream) that adds it to the request, or None

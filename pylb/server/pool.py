@@ -4,6 +4,9 @@ What may be shared follows `http-reuse` (manual 4.2): never: a connection belong
 safe: a client's first request always opens its own, later ones may use any idle one; aggressive: a first request may
 use an idle connection that has already been reused; always: any request, any connection.
 
+A connection that began with a PROXY header speaks for one client: it is that client's own whatever the mode, and serves
+only requests for which the header would be the same again (rules may change addresses, a unique id changes each time).
+
 An idle connection stays registered: an event on it means that the server closed it (or spoke out of turn) and it is
 thrown away. The newest is taken first, so that the oldest can be purged.
 """
@@ -13,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pylb.engine.step import Runner
+from pylb.listener import proxy_protocol
 
 if TYPE_CHECKING:
     from pylb.mux.h1 import H1Back, H1Front
@@ -27,7 +31,9 @@ def take(server: Server, first: bool, mode: str, runner: Runner, front: H1Front)
     if own is not None:
         front.own = None
         if own.server is server and not own.conn.readable and own.conn.fd >= 0:
-            return own
+            opening = own.opening
+            if not opening or opening == proxy_protocol.build(runner.subject.current, server):
+                return own
         own.reset()
     idle = server.idle
     if not idle or mode == "never" or (first and mode == "safe"):

@@ -94,7 +94,9 @@ def send_head(stream: Stream, back: H1Back) -> None:
             head += b"0\r\n%b\r\n" % stream.front.trailers()
             back.chunk_out = False
     if server.send_proxy and back.heads == 1:
-        head = proxy_protocol.build(stream, server) + head
+        back.opening = opening = proxy_protocol.build(stream, server)
+        back.private = True
+        head = opening + head
     back.conn.put(head)
 
 

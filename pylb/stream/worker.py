@@ -83,6 +83,8 @@ class Worker:
         frontend = listener.frontend
         transport = Transport(adopt(family, fd), self.poller)
         session = Session(frontend, listener, transport, address, clock.now, clock.now + clock.offset)
+        if frontend.log_local:
+            session.local = transport.getsockname()
         counters = frontend.counters
         counters.conn_total += 1
         if frontend.tcp_connection is not None and not self._admitted(session, transport):

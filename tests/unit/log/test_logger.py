@@ -328,6 +328,22 @@ def test_unique_ids(build: Any) -> None:
     assert stream.request is not None and stream.request.fields[-1][:2] == (b"x-unique-id", stream.unique_id)
 
 
+def test_identifiers_may_use_the_request(build: Any) -> None:
+    built = build('unique-id-format "T-%[req.hdr(host)]"')
+    from pylb.log import logger
+
+    assert logger.unique_id(built.program.config.proxies[0], built.program) is not None
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [('"%fi"', True), ('"%{+X}fp"', True), ('"%(x)fi"', True), ('"%[dst]"', True), ('"%ci %ft"', False)],
+)
+def test_formats_that_speak_of_the_arrival_ask_for_it_early(build: Any, line: str, wanted: bool) -> None:
+    built = build(f"log 127.0.0.1:1 local0\nlog-format {line}")
+    assert built.logger.needs_local is wanted
+
+
 # -- targets -----------------------------------------------------------------------------------------------------------
 
 

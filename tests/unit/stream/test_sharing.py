@@ -1,0 +1,117 @@
+"""What connections to servers may be shared, and what a session must know before its socket is gone."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.unit.stream.stage import Stage
+from tests.unit.stream.test_laws import Origin
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    one = Origin()
+    yield one
+    one.close()
+
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def heard(stage: Stage, conn: socket.socket) -> bytes:
+    """What arrives on a socket until a blank line has come."""
+    data = b""
+
+    def more() -> bool:
+        nonlocal data
+        try:
+            data += conn.recv(65536)
+        except BlockingIOError:
+            return False
+        return b"\r\n\r\n" in data
+
+    stage.until(more)
+    return data
+
+
+def accepted(stage: Stage, origin: Origin) -> socket.socket:
+    found: list[Any] = []
+
+    def come() -> bool:
+        conn = origin.accept()
+        if conn is not None:
+            found.append(conn)
+        return bool(found)
+
+    stage.until(come)
+    conn: socket.socket = found[0]
+    return conn
+
+
+def client(stack: contextlib.ExitStack, address: tuple[str, int]) -> socket.socket:
+    sock = stack.enter_context(socket.create_connection(address))
+    sock.setblocking(False)
+    return sock
+
+
+@pytest.mark.parametrize("reuse", ["safe", "aggressive", "always"])
+def test_a_connection_with_a_proxy_header_serves_the_client_it_names(
+    reuse: str, origin: Origin, stack: contextlib.ExitStack
+) -> None:
+    stage = Stage([origin.address])
+    stack.callback(stage.close)
+    server = stage.backend.servers[0]
+    server.send_proxy = 1
+    stage.backend.reuse = reuse
+    address = stage.listen()
+    ports = []
+    for _ in range(2):
+        front = client(stack, address)
+        front.sendall(REQUEST)
+        back = accepted(stage, origin)
+        line, _, head = heard(stage, back).partition(b"\r\n")
+        assert line.startswith(b"PROXY TCP4 127.0.0.1 127.0.0.1 ") and head.startswith(b"GET / ")
+        ports.append((line.split()[4], b"%d" % front.getsockname()[1]))
+        back.sendall(RESPONSE)
+        assert heard(stage, front).startswith(b"HTTP/1.1 200")
+        front.sendall(REQUEST)
+        assert heard(stage, back).startswith(b"GET / ")  # its own connection, without another header
+        back.sendall(RESPONSE)
+        assert heard(stage, front).startswith(b"HTTP/1.1 200")
+    assert [told for told, _ in ports] == [real for _, real in ports]
+    assert not server.idle
+
+
+def test_a_header_that_would_differ_takes_another_connection(origin: Origin, stack: contextlib.ExitStack) -> None:
+    stage = Stage([origin.address])
+    stack.callback(stage.close)
+    server = stage.backend.servers[0]
+    server.send_proxy = 2
+    server.proxy_options = ("unique-id",)
+    numbers = iter((b"first", b"second"))
+    stage.frontend.unique_id = lambda stream: next(numbers)
+    front = client(stack, stage.listen())
+    for name in (b"first", b"second"):
+        front.sendall(REQUEST)
+        back = accepted(stage, origin)
+        assert name in heard(stage, back)
+        back.sendall(RESPONSE)
+        assert heard(stage, front).startswith(b"HTTP/1.1 200")
+
+
+def test_the_address_that_a_log_wants_is_asked_for_at_once(stack: contextlib.ExitStack) -> None:
+    stage = Stage([])
+    stack.callback(stage.close)
+    stage.frontend.log_local = True
+    address = stage.listen()
+    front = client(stack, address)
+    front.sendall(REQUEST)
+    assert heard(stage, front).startswith(b"HTTP/1.1 503")
+    front.close()
+    assert stage.log.streams[0].session.local == address
