@@ -10,7 +10,12 @@ from pylb.sample.casts import INT_MAX, INT_MIN, clamp
 from pylb.sample.values import MISS, Typed
 from tests.unit.sample.scene import Scene, complaint, stream
 
-VARIABLES = {"txn.s": Typed("str", b"some"), "txn.n": Typed("int", 7), "txn.z": Typed("int", 0), "txn.m": Typed("int", -1)}
+VARIABLES = {
+    "txn.s": Typed("str", b"some"),
+    "txn.n": Typed("int", 7),
+    "txn.z": Typed("int", 0),
+    "txn.m": Typed("int", -1),
+}
 
 
 def value(text: str) -> object:

@@ -159,9 +159,7 @@ class Stage:
         self.frontend.replies = self.backend.replies = replies.compile(front, None)
         self.log = self.frontend.log = Log()
         self.poller = Poller()
-        self.worker = Worker(
-            self.poller, codec.choose("fast"), Limits(), maxconn=maxconn, buffer_size=16384
-        )
+        self.worker = Worker(self.poller, codec.choose("fast"), Limits(), maxconn=maxconn, buffer_size=16384)
         for number, address in enumerate(servers):
             server = Server(f"s{number}", self.backend, number)
             server.family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET

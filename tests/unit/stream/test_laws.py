@@ -125,7 +125,8 @@ def test_data_before_a_reset_is_delivered(origin: Origin) -> None:
 def test_an_early_error_answer_sent_before_a_reset_arrives(origin: Origin) -> None:
     """A server answers 413 before the body is through and resets: the client still sees the 413."""
     stage = Stage([origin.address])
-    client, server = connected_http(stage, origin, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + b"y" * 1000)
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+    client, server = connected_http(stage, origin, head + b"y" * 1000)
     stage.until(lambda: receive(server, 500))
     server.send(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig")
     server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -345,7 +346,9 @@ class TlsTransport(ScriptedTransport):
             self.sock.setblocking(False)
 
 
-def test_the_tcp_coroutine_serves_a_tls_client_through_an_echo_server(origin: Origin, certificate: tuple[str, str]) -> None:
+def test_the_tcp_coroutine_serves_a_tls_client_through_an_echo_server(
+    origin: Origin, certificate: tuple[str, str]
+) -> None:
     """A TLS client on one side, a clear echo server on the other: 200 kB come back unharmed."""
     stage = Stage([origin.address], http=False)
     ours, theirs = socket.socketpair()
@@ -420,9 +423,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     folder = tmp_path_factory.mktemp("tls")
     (folder / "cert.pem").write_bytes(cert.public_bytes(serialization.Encoding.PEM))
     (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return str(folder / "cert.pem"), str(folder / "key.pem")
 

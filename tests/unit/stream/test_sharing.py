@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from pylb.config.model import RuleLine
+from pylb.errors import NOWHERE
+from pylb.rules import ruleset
 from tests.unit.stream.stage import Stage
 from tests.unit.stream.test_laws import Origin
 
@@ -115,3 +118,46 @@ def test_the_address_that_a_log_wants_is_asked_for_at_once(stack: contextlib.Exi
     assert heard(stage, front).startswith(b"HTTP/1.1 503")
     front.close()
     assert stage.log.streams[0].session.local == address
+
+
+@pytest.mark.parametrize("framing", ["length", "chunks", "late"])
+def test_a_client_that_asked_for_a_head_gets_no_body_whatever_method_rules_made_of_it(
+    framing: str, origin: Origin, stack: contextlib.ExitStack
+) -> None:
+    stage = Stage([origin.address])
+    stack.callback(stage.close)
+    ask = action("set-method")
+    stage.frontend.http_request = ruleset.compile([ask], None)
+    front = client(stack, stage.listen())
+    front.sendall(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")
+    back = accepted(stage, origin)
+    assert heard(stage, back).startswith(b"GET / ")
+    head = b"transfer-encoding: chunked" if framing == "chunks" else b"content-length: 5"
+    body = b"5\r\nhello\r\n0\r\n\r\n" if framing == "chunks" else b"hello"
+    back.sendall(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n" % head + (b"" if framing == "late" else body))
+    answer = heard(stage, front)
+    assert head in answer and answer.endswith(b"\r\n\r\n")
+    if framing == "late":
+        back.sendall(body)
+    front.sendall(REQUEST)
+    assert heard(stage, back).startswith(b"GET / ")  # the same connection: its body has been read
+    back.sendall(RESPONSE)
+    assert heard(stage, front).startswith(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n")
+
+
+def action(name: str) -> RuleLine:
+    """`http-request set-method GET`, compiled without a configuration."""
+    from pylb.rules.actions.uri import _set_method
+
+    return RuleLine("http-request", None, None, NOWHERE, name, lambda program: lambda ctx: _set_method(ctx, b"GET"))
+
+
+def test_what_was_no_request_has_no_rules_for_its_answer(stack: contextlib.ExitStack) -> None:
+    stage = Stage([])
+    stack.callback(stage.close)
+    seen: list[Any] = []
+    stage.worker.after_response = lambda stream, response: seen.append(response.status)
+    front = client(stack, stage.listen())
+    front.sendall(b"BAD\r\n\r\n")
+    assert heard(stage, front).startswith(b"HTTP/1.1 400")
+    assert seen == []
