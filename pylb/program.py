@@ -26,7 +26,7 @@ from pylb.listener.bind import Listener, compile_binds
 from pylb.log import logger
 from pylb.records.proxy import Backend, Frontend, Proxy
 from pylb.records.stream import Stream
-from pylb.rules import captures, hooks, replies, ruleset, switching
+from pylb.rules import captures, replies, ruleset, switching
 from pylb.sample import references
 from pylb.server import equip
 from pylb.server.server import Server
@@ -121,7 +121,6 @@ class Program:
         """What both sides of a proxy have."""
         config = proxy.config
         proxy.http = config.http
-        hooks.check(config, self.report)
         proxy.disabled = bool(config.get("disabled", False))
         proxy.options = frozenset(
             name.removeprefix("option ") for name, on in config.values.items() if name.startswith("option ") and on

@@ -113,7 +113,13 @@ def check_targets(config: Configuration, proxy: ProxyConfig) -> None:
             )
 
 
-HTTP_RULES = ("http-request", "http-response", "http-after-response", "redirect")
+HTTP_RULES = ("http-request", "http-response", "http-after-response")
+
+def may_upgrade(proxy: ProxyConfig) -> bool:
+    """Whether a rule switches TCP connections of this proxy to HTTP."""
+    return any(rule.action.name == "switch-mode" for rule in proxy.rules.get("tcp-request content", ()))
+
+
 HTTP_OPTIONS = ("option forwardfor", "option originalto", "option forwarded")
 
 
@@ -128,9 +134,13 @@ def check_http_only(config: Configuration, proxy: ProxyConfig) -> None:
         warn(f"monitor-uri will be ignored for {who} (needs 'mode http').")
     if any(name.startswith("stats ") for name in proxy.values):
         warn(f"'stats' statement ignored for {who} as it requires HTTP mode.")
-    for name in HTTP_RULES:
-        if proxy.rules.get(name):
-            warn(f"'{name}' rules ignored for {who} as they require HTTP mode.")
+    if not may_upgrade(proxy):
+        for name in HTTP_RULES:
+            # `redirect` and `monitor-uri` lines stand among the rules they act like, under names of their own
+            places = {rule.place for rule in proxy.rules.get(name, ())}
+            for place in (name, "redirect"):
+                if place in places:
+                    warn(f"'{place}' rules ignored for {who} as they require HTTP mode.")
     for name in HTTP_OPTIONS:
         if proxy.get(name):
             warn(f"'{name}' ignored for {who} as it requires HTTP mode.")

@@ -1,8 +1,8 @@
 """Addresses and facts of the client connection.
 
 Source and destination are learnt on first use and kept on the session as packed bytes; unix sockets have none.
-`src`/`dst` are what rules see (`set-src`, `set-dst` change them); `fc_*` is what the connection really is, after a
-PROXY header and `tcp-request connection set-src` (manual 7.3.3).
+`src`/`dst` are what rules see (`set-src`, `set-dst` change them); `fc_*` is what the connection is: only
+`tcp-request connection` rules change that, a PROXY header does not (manual 7.3.3).
 """
 
 from __future__ import annotations
@@ -108,18 +108,32 @@ def dst_is_local() -> Fetch:
     return read
 
 
+def _caller(session: Any) -> Any:
+    """Source address tuple of the connection itself."""
+    original = session.original
+    return session.address if original is None else original[0]
+
+
+def _arrival(session: Any) -> Any:
+    """Destination address tuple of the connection itself."""
+    original = session.original
+    if original is None:
+        return local_address(session)
+    return original[1] or session.connection.getsockname()
+
+
 @fetch("fc_src", out="addr", scope=Scope.CLIENT)
 def fc_src() -> Fetch:
-    """Source address of the client connection, whatever `http-request set-src` said."""
-    return lambda ctx: pack(ctx.session.address) or MISS
+    """Source address of the client connection, whatever a PROXY header or later rules say."""
+    return lambda ctx: pack(_caller(ctx.session)) or MISS
 
 
 @fetch("fc_src_port", out="int", scope=Scope.CLIENT)
 def fc_src_port() -> Fetch:
-    """Source port of the client connection, whatever `http-request set-src-port` said."""
+    """Source port of the client connection, whatever a PROXY header or later rules say."""
 
     def read(ctx: Any) -> Any:
-        address = ctx.session.address
+        address = _caller(ctx.session)
         return address[1] if isinstance(address, tuple) else MISS
 
     return read
@@ -127,16 +141,16 @@ def fc_src_port() -> Fetch:
 
 @fetch("fc_dst", out="addr", scope=Scope.CLIENT)
 def fc_dst() -> Fetch:
-    """Destination address of the client connection, whatever `http-request set-dst` said."""
-    return lambda ctx: pack(local_address(ctx.session)) or MISS
+    """Destination address of the client connection, whatever a PROXY header or later rules say."""
+    return lambda ctx: pack(_arrival(ctx.session)) or MISS
 
 
 @fetch("fc_dst_port", out="int", scope=Scope.CLIENT)
 def fc_dst_port() -> Fetch:
-    """Destination port of the client connection, whatever `http-request set-dst-port` said."""
+    """Destination port of the client connection, whatever a PROXY header or later rules say."""
 
     def read(ctx: Any) -> Any:
-        address = local_address(ctx.session)
+        address = _arrival(ctx.session)
         return address[1] if isinstance(address, tuple) else MISS
 
     return read

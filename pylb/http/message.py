@@ -93,6 +93,9 @@ class Request:
         self.framing: Field | None = None
         self.dropped = 0
 
+    silent = False
+    """The client asked for a head only, and rules have changed the method: what follows the head is not for it."""
+
     @property
     def exclusive(self) -> bool:
         """Neither connection may carry another message after it: a transfer coding in HTTP/1.0 (RFC 9112 6.1)."""
@@ -101,6 +104,13 @@ class Request:
     @property
     def has_body(self) -> bool:
         return self.chunked or bool(self.length)
+
+
+class SilentRequest(Request):
+    """What a HEAD request becomes when rules give it another method."""
+
+    __slots__ = ()
+    silent = True
 
 
 class Response:

@@ -179,11 +179,11 @@ def _read_tlvs(header: ProxyHeader, data: bytes, at: int) -> ProxyHeader | Malfo
 
 
 def apply(header: ProxyHeader, session: Session) -> None:
-    """Makes the session's addresses those of the header; the socket's own source stays in `session.original`."""
+    """Makes the session's addresses those of the header; the connection's own stay in `session.original`."""
     session.proxy_header = header
     if header.src is None:
         return
-    session.original = session.address
+    session.original = session.address, session.local
     session.address = header.src
     session.local = header.dst
     session.src = session.dst = None

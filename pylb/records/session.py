@@ -27,7 +27,7 @@ class Session:
         "handshake_time",  # seconds spent in PROXY header and TLS, for %Th
         "listener",  # listener.bind.Listener
         "local",  # local address tuple, None until asked for
-        "original",  # source address tuple of the socket, when a PROXY header or rule replaced it, else None
+        "original",  # (source, local address or None) of the connection, once a PROXY header replaced them
         "proxy_header",  # listener.proxy_protocol.ProxyHeader when one was received, else None
         "src",  # packed source address seen by rules, None until asked for (see fetches/layer4.py)
         "src_port",

@@ -130,6 +130,16 @@ class Stream:
         self.retry_disabled = False
         self.addresses_before: tuple[bytes | None, int, bytes | None, int] | None = None
 
+    inspected = False
+    """The frontend's `tcp-request content` rules have seen it before it was known to speak HTTP."""
+
     @property
     def stream(self) -> Stream:
         return self
+
+
+class Upgraded(Stream):
+    """The first request of a TCP connection that turned out to speak HTTP."""
+
+    __slots__ = ()
+    inspected = True

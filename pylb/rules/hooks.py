@@ -14,7 +14,7 @@ from pylb import registry
 from pylb.config import units
 from pylb.config.model import ProxyConfig, RuleLine
 from pylb.config.words import Line, Words
-from pylb.errors import ConfigError, Report, did_you_mean
+from pylb.errors import ConfigError, did_you_mean
 from pylb.registry import BACK, FRONT, PROXY, Kind, Word, keyword
 from pylb.rules.ruleset import REDIRECT
 from pylb.sample import condition as conditions
@@ -284,18 +284,3 @@ def _bare(line: Line, expected: str) -> None:
     if proxy.kind == "backend" and got in ("connection", "session"):
         raise ConfigError(f"{line.name} {got} is not allowed because backend {proxy.name} is not a frontend", line.span)
     raise ConfigError(f"'{line.name}' expects {expected} {where} (got '{got}')", line.spans[-1])
-
-
-def check(proxy: ProxyConfig, report: Report) -> None:
-    """Warns of what a proxy in TCP mode holds and will never use; called once per proxy, when everything is parsed."""
-    if proxy.http:
-        return
-    where = f"{kind_of(proxy)} '{proxy.name}'"
-    if proxy.get("monitor-uri"):
-        report.warning(f"monitor-uri will be ignored for {where} (needs 'mode http').")
-    for name in ("http-request", "http-response", "http-after-response"):
-        rules = [rule for rule in proxy.rules.get(name, ()) if rule.place != "monitor"]
-        if any(rule.place != REDIRECT for rule in rules):
-            report.warning(f"'{name}' rules ignored for {where} as they require HTTP mode.")
-        if any(rule.place == REDIRECT for rule in rules):
-            report.warning(f"'redirect' rules ignored for {where} as they require HTTP mode.")

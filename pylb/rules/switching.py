@@ -110,7 +110,9 @@ def _step(config: ProxyConfig, rule: SwitchLine, program: Any) -> tuple[Any, Any
     def by_name(stream: Any) -> Any:
         name: str = render(stream).decode("utf-8", "surrogateescape")
         backend = find(name)
-        return None if backend is None or backend.http != stream.frontend.http else backend
+        if backend is None or (not backend.http and (stream.frontend.http or stream.request is not None)):
+            return None
+        return backend
 
     return condition, None, by_name
 
@@ -132,23 +134,13 @@ def _known(config: ProxyConfig, name: str, word: str, span: Span, program: Any) 
     if found.config is config and word == "use_backend":
         return found
     theirs = found.config
-    if theirs.http != config.http and not (theirs.http and not config.http and _may_upgrade(config)):
-        ours_mode, their_mode = ("http" if proxy.http else "tcp" for proxy in (config, theirs))
+    if config.http and not theirs.http:  # the other way round the connection is upgraded to HTTP
         program.report.alert(
-            f"{hooks.kind_of(theirs)} '{name}' ({theirs.span.file}:{theirs.span.line}) tries to use incompatible "
-            f"{'tcp' if their_mode == 'tcp' else 'http'} {hooks.kind_of(config)} '{config.name}' "
-            f"({config.span.file}:{config.span.line}) in a '{word}' rule (see 'mode')."
-            if ours_mode == their_mode
-            else f"{hooks.kind_of(config)} '{config.name}' ({config.span.file}:{config.span.line}) tries to use "
-            f"incompatible {their_mode} {hooks.kind_of(theirs)} '{name}' ({theirs.span.file}:{theirs.span.line}) in a "
+            f"{hooks.kind_of(config)} '{config.name}' ({config.span.file}:{config.span.line}) tries to use "
+            f"incompatible tcp {hooks.kind_of(theirs)} '{name}' ({theirs.span.file}:{theirs.span.line}) in a "
             f"'{word}' rule (see 'mode').",
         )
     return found
-
-
-def _may_upgrade(config: ProxyConfig) -> bool:
-    """Whether a TCP frontend switches connections to HTTP by a rule."""
-    return any(rule.action.name == "switch-mode" for rule in config.rules.get("tcp-request content", ()))
 
 
 # -- monitors ---------------------------------------------------------------------------------------------------------

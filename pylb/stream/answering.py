@@ -36,7 +36,7 @@ def answer(run: Runner, stream: Stream, worker: Worker, response: Response) -> C
     if not response.version:  # an empty error file: nothing is said
         stream.keep = False
         return
-    if worker.after_response is not None:
+    if worker.after_response is not None and request is not None:  # what was no request has no rules
         worker.after_response(stream, response)
     if not front.body_done or worker.stopping:
         stream.keep = False
@@ -44,7 +44,7 @@ def answer(run: Runner, stream: Stream, worker: Worker, response: Response) -> C
         request = Request(b"", b"", 11, [])  # nobody knows what was asked
         stream.keep = False
     head = front.begin(response, request, stream)
-    if request.method == b"HEAD":
+    if request.method == b"HEAD" or request.silent:
         data = head
     else:
         data = head + response.body

@@ -234,13 +234,15 @@ def transfer(run: Runner, stream: Stream, worker: Worker, head: bytes, data: byt
     front = stream.front
     back = stream.back
     response = stream.response
-    assert response is not None
+    request = stream.request
+    assert response is not None and request is not None
     if response.upgrade:
         if data:
             back.buffer = data + back.buffer
         front.put(head)
         yield from tunnel(run, stream, worker)
         return
+    mute = request.silent
     if back.broken and not data:  # garbage right behind the head: nothing of it has been sent
         yield from _garbled(run, stream, worker)
         return
@@ -268,7 +270,8 @@ def transfer(run: Runner, stream: Stream, worker: Worker, head: bytes, data: byt
             data = back.read_body()
             if data:
                 stream.bytes_out += len(data)
-                front.put_body(data)
+                if not mute:
+                    front.put_body(data)
             if back.body_done:
                 ended = True
                 if not back.broken:
@@ -311,6 +314,18 @@ def transfer(run: Runner, stream: Stream, worker: Worker, head: bytes, data: byt
         if not front.blocked:
             # A truncated body must not look complete: the client sees the connection end.
             front.truncate()
+
+
+def silenced(stream: Stream, response: Response) -> Response:
+    """The response to a request that was HEAD before rules changed its method: its head is for the client, its body for
+    nobody."""
+    if response.shared:
+        stream.response = response = response.copy()
+    response.bodyless = True
+    back = stream.back
+    while back.buffer and not back.body_done:
+        stream.bytes_out += len(back.read_body() or b"")
+    return response
 
 
 def _garbled(run: Runner, stream: Stream, worker: Worker) -> Coroutine:

@@ -29,7 +29,10 @@ def decide(run: Runner, stream: Stream, worker: Worker, proxy: Any, rules: Any, 
             return False
         verdict = rules.run(stream, verdict.at)
     stream.final = False
-    if verdict is None or verdict.kind is Outcome.STOP:
+    if verdict is None or verdict.kind in (
+        Outcome.STOP,
+        Outcome.UPGRADE,
+    ):  # what speaks HTTP need not be switched to it
         return True
     counters = proxy.counters
     stream.rule = verdict.rule

@@ -18,12 +18,12 @@ from pylb.engine.step import STOPPING, TIMEOUT, Coroutine, Runner
 from pylb.http.message import Request, Response
 from pylb.http.writer import server_may_stay
 from pylb.records.session import Session
-from pylb.records.stream import Stream
+from pylb.records.stream import Stream, Upgraded
 from pylb.server import pool
 from pylb.server.assign import ASSIGNED, release
 from pylb.stream import ending
 from pylb.stream.answering import fail, linger, no_request
-from pylb.stream.bodies import flushed, interrupted, transfer, until_response, unusual
+from pylb.stream.bodies import flushed, interrupted, silenced, transfer, until_response, unusual
 from pylb.stream.deciding import buffered, decide, decide_response
 from pylb.stream.ending import finish
 from pylb.stream.reaching import reach
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 BURST: Final = 8  # exchanges without a pause before other connections get their turn
 
 
-def http_session(run: Runner, front: Any, session: Session, worker: Worker) -> Coroutine:
-    """Carries every request of `front` until the client, a rule or an error ends the connection."""
+def http_session(run: Runner, front: Any, session: Session, worker: Worker, raw: Stream | None = None) -> Coroutine:
+    """Carries every request of `front` until the client, a rule or an error ends the connection. `raw` is the stream
+    of a TCP connection that turned out to speak HTTP: its first request goes on where that stopped."""
     frontend = session.frontend
     wake = worker.poller.wake
     arm = worker.poller.timers.arm
@@ -93,6 +94,10 @@ def http_session(run: Runner, front: Any, session: Session, worker: Worker) -> C
             # HAProxy counts what it stored of the head: names and values, and 20 bytes with the start line (%U).
             stream.bytes_in = request.head_size - request.dropped + 15 - 4 * len(request.fields)
             stream.keep = keep_clients and not request.close
+            if raw is not None:
+                stream.variables = raw.variables
+                stream.__class__ = Upgraded
+                raw = None
             frontend.counters.req_total += 1
             process.req_total += 1
             if frontend.log_early:
@@ -127,7 +132,7 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
         frontend.capture_request(stream)
     if frontend.buffer_body and not front.body_done and not (yield from buffered(run, stream, worker)):
         return
-    if frontend.tcp_content is not None:
+    if frontend.tcp_content is not None and not stream.inspected:
         verdict = frontend.tcp_content.run(stream)
         if verdict is not None and not (
             yield from decide(run, stream, worker, frontend, frontend.tcp_content, verdict)
@@ -245,6 +250,8 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
     stream.status = response.status
     if worker.stopping:
         stream.keep = False
+    if request.silent:
+        response = silenced(stream, response)
     head = front.begin(response, request, stream)
     if back.body_done and front.body_done:
         front.conn.put(head)

@@ -69,62 +69,66 @@ def tcp_session(run: Runner, conn: Transport, session: Session, worker: Worker, 
     back: Transport | None = None
     upgraded = False
     try:
-        if frontend.tcp_content is not None:
-            verdict = yield from inspect(run, stream, worker, frontend)
-            if verdict is not CONTINUE:
-                upgraded = verdict is UPGRADE
+        while True:  # left by `break` where the connection goes on as HTTP
+            if frontend.tcp_content is not None:
+                verdict = yield from inspect(run, stream, worker, frontend)
+                if verdict is UPGRADE:
+                    upgraded = True
+                    break
+                if verdict is not CONTINUE:
+                    return
+            switching = frontend.switching
+            if switching is not None and not stream.data and conn.readable:
+                stream.data = conn.read(READ_SIZE) or b""  # what came with the connection; nothing is waited for
+            stream.final = True
+            backend = frontend.default_backend if switching is None else switching(stream)
+            stream.final = False
+            if backend is None:
+                mark(stream, ending.SERVER, ending.CONNECT)
                 return
-        switching = frontend.switching
-        if switching is not None and not stream.data and conn.readable:
-            stream.data = conn.read(READ_SIZE) or b""  # what came with the connection; nothing is waited for
-        stream.final = True
-        backend = frontend.default_backend if switching is None else switching(stream)
-        stream.final = False
-        if backend is None:
-            mark(stream, ending.SERVER, ending.CONNECT)
-            return
-        if backend.http:
-            upgraded = True
-            return
-        stream.backend = backend
-        counters = backend.counters
-        counters.sess_total += 1
-        counters.conn_cur = current = counters.conn_cur + 1
-        if current > counters.conn_max:
-            counters.conn_max = current
-        theirs = backend.config is not frontend.config and backend.tcp_content is not None
-        if theirs and (yield from inspect(run, stream, worker, backend)) is not CONTINUE:
-            return
-        stream.request_end = clock.now
-        outcome = backend.assignment.assign(stream)
-        back = yield from connect(run, stream, worker, outcome)
-        if back is None:
-            return
-        if frontend.log_source:
-            stream.source = back.getsockname()
-        if frontend.log_asap and frontend.log is not None:
-            frontend.log.emit(stream)
-            stream.logged = True
-        early = stream.data
-        stream.data = b""
-        answer = b""
-        if backend.tcp_response is not None:
-            judged = yield from inspect_response(run, stream, worker, back, early)
-            if judged is None:
+            if backend.http:
+                upgraded = True
+                break
+            stream.backend = backend
+            counters = backend.counters
+            counters.sess_total += 1
+            counters.conn_cur = current = counters.conn_cur + 1
+            if current > counters.conn_max:
+                counters.conn_max = current
+            theirs = backend.config is not frontend.config and backend.tcp_content is not None
+            if theirs and (yield from inspect(run, stream, worker, backend)) is not CONTINUE:
                 return
-            early, answer = b"", judged
-        yield from pipe(
-            run,
-            stream,
-            worker,
-            conn,
-            back,
-            frontend.timeout_client or math.inf,
-            backend.timeout_server or math.inf,
-            (early, answer),
-        )
+            stream.request_end = clock.now
+            outcome = backend.assignment.assign(stream)
+            back = yield from connect(run, stream, worker, outcome)
+            if back is None:
+                return
+            if frontend.log_source:
+                stream.source = back.getsockname()
+            if frontend.log_asap and frontend.log is not None:
+                frontend.log.emit(stream)
+                stream.logged = True
+            early = stream.data
+            stream.data = b""
+            answer = b""
+            if backend.tcp_response is not None:
+                judged = yield from inspect_response(run, stream, worker, back, early)
+                if judged is None:
+                    return
+                early, answer = b"", judged
+            yield from pipe(
+                run,
+                stream,
+                worker,
+                conn,
+                back,
+                frontend.timeout_client or math.inf,
+                backend.timeout_server or math.inf,
+                (early, answer),
+            )
+            return
     finally:
-        if back is None and conn.readable:
+        if back is None and conn.readable and not upgraded:
             conn.read(READ_SIZE)  # closing over unread bytes would send a reset
         if back is not None:
             back.close()
@@ -137,7 +141,7 @@ def tcp_session(run: Runner, conn: Transport, session: Session, worker: Worker, 
         front = H1Front(conn, worker.codec, worker.limits)
         front.buffer = stream.data
         session.streams = 0
-        yield from http_session(run, front, session, worker)
+        yield from http_session(run, front, session, worker, stream)
 
 
 def connect(run: Runner, stream: Stream, worker: Worker, outcome: int | None) -> Part[Transport | None]:

@@ -1,7 +1,8 @@
 """Actions on the client connection's addresses and socket: set-src, set-dst and their ports, set-mark, set-tos.
 
-In `tcp-request connection` and `session` rules an address is changed for good, `fc_src` included. Later rules change it
-for their stream alone: what the session had is kept in `stream.addresses_before`, and put back when the stream ends.
+In `tcp-request connection` rules an address is changed for good, `fc_src` included; in `session` rules for the session,
+and `fc_src` stays. Later rules change it for their stream alone: what the session had is kept in
+`stream.addresses_before`, and put back when the stream ends.
 """
 
 from __future__ import annotations
@@ -43,8 +44,6 @@ def restore_addresses(stream: Any) -> None:
 
 
 def _settle_source(session: Any) -> None:
-    if session.original is None:
-        session.original = session.address
     session.address = unpack(session.src, session.src_port)
 
 
@@ -56,7 +55,7 @@ def _changing(
     site: Site, change: Callable[[Any, Any], None], settle: Callable[[Any], None]
 ) -> Callable[[Any, Any], None]:
     """`change(session, value)` for the connection or for the stream, as the place of the rule says."""
-    if site.place in TCP_EARLY:
+    if site.place == "tcp-request connection":
 
         def for_good(ctx: Any, value: Any) -> None:
             change(ctx.session, value)
@@ -65,7 +64,7 @@ def _changing(
         return for_good
 
     def for_stream(ctx: Any, value: Any) -> None:
-        _keep(ctx)
+        _keep(ctx)  # a session has no stream yet: what its rules change lasts as long as it does
         change(ctx.session, value)
 
     return for_stream

@@ -11,7 +11,7 @@ from typing import Any
 
 from pylb.config.words import Words
 from pylb.http import uri
-from pylb.http.message import Request
+from pylb.http.message import Request, SilentRequest
 from pylb.registry import action
 from pylb.rules.actions.parts import REQUEST, Render, expand, safe_target, take_format, take_regex, target_changed
 from pylb.sample.site import Site
@@ -63,8 +63,16 @@ def _set_uri(request: Request, target: bytes) -> None:
     target_changed(request)
 
 
-def _set_method(request: Request, method: bytes) -> None:
-    request.method = safe_target(method)
+def _set_method(stream: Any, method: bytes) -> None:
+    """What the client gets is framed by what it asked for: a body that answers another method than HEAD is dropped, and
+    where the body is missing that it waits for, its connection ends."""
+    request: Request = stream.request
+    asked_head = request.method == b"HEAD" or request.silent
+    request.method = method = safe_target(method)
+    if asked_head:
+        request.__class__ = Request if method == b"HEAD" else SilentRequest
+    elif method == b"HEAD":
+        stream.keep = False
 
 
 @action("set-path", places=REQUEST, usage="<format>")
@@ -95,7 +103,15 @@ def set_uri(words: Words, site: Site) -> Build:
 @action("set-method", places=REQUEST, usage="<format>")
 def set_method(words: Words, site: Site) -> Build:
     """Replaces the method. Manual 4.2."""
-    return _one_format(words, site, _set_method)
+    text = take_format(words, site, _ONE)
+    if words.peek() is not None and words.peek() not in ("if", "unless"):
+        words.fail(_ONE, last=False)
+
+    def build(program: Any) -> Callable[[Any], None]:
+        render = text.compile(program)
+        return lambda ctx: _set_method(ctx, render(ctx))
+
+    return build
 
 
 def _replacement(

@@ -123,3 +123,20 @@ def test_rules_of_defaults_cannot_begin_frontends_and_backends_both() -> None:
     assert len(found) == 1 and found[0].startswith("frontends and backends cannot inherit from the same defaults")
     early = "defaults d\n tcp-request session accept\nbackend b from d\n"
     assert any("defining 'tcp-request connection' or 'tcp-request session'" in m for m in said(early))
+
+
+def test_http_rules_of_a_tcp_proxy_are_warned_about_unless_it_may_switch() -> None:
+    lines = (
+        " monitor-uri /m\n http-request deny if FALSE\n redirect location /\n http-response deny if FALSE\n"
+        " http-after-response set-header a b\n"
+    )
+    head = "frontend f\n bind :1\n timeout client 1\n"
+    assert warned(head + lines) == [
+        "monitor-uri will be ignored for frontend 'f' (needs 'mode http').",
+        "'http-request' rules ignored for frontend 'f' as they require HTTP mode.",
+        "'redirect' rules ignored for frontend 'f' as they require HTTP mode.",
+        "'http-response' rules ignored for frontend 'f' as they require HTTP mode.",
+        "'http-after-response' rules ignored for frontend 'f' as they require HTTP mode.",
+    ]
+    switching = " tcp-request content switch-mode http\n http-request deny if FALSE\n redirect location /\n"
+    assert warned(head + switching) == []

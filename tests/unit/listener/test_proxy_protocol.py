@@ -204,7 +204,7 @@ def test_a_header_replaces_the_sessions_addresses_and_keeps_the_sockets():
     header = parse(b"PROXY TCP6 2001:db8::1 2001:db8::2 5 6\r\n")
     assert isinstance(header, ProxyHeader)
     pp.apply(header, client)
-    assert client.original == ("192.0.2.1", 1000)
+    assert client.original == (("192.0.2.1", 1000), ("192.0.2.2", 80))
     assert pp.build(client, server(1)) == b"PROXY TCP6 2001:db8::1 2001:db8::2 5 6\r\n"
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from pylb.http.message import Request
+from pylb.listener.proxy_protocol import ProxyHeader
+from pylb.listener.proxy_protocol import apply as apply_header
 from pylb.rules.actions.connection import restore_addresses
 from pylb.rules.verdicts import Outcome
 from pylb.sample import variables
@@ -182,8 +184,39 @@ def test_a_connection_rule_changes_the_address_for_good() -> None:
     session = program.stream(b"").session
     assert session.frontend.tcp_connection.run(session) is None
     assert session.address == ("198.51.100.9", 4711)
-    assert session.original == ("192.0.2.7", 4711)
     assert session.local == ("192.0.2.1", 8443)
+
+
+def test_session_rules_and_proxy_headers_leave_the_connections_own_addresses_alone() -> None:
+    program = Program(
+        "frontend f\n mode http\n bind 127.0.0.1:80\n tcp-request connection set-src ipv4(198.51.100.9)\n"
+        " tcp-request session set-dst ipv4(10.0.0.2)\n"
+        " http-request set-header seen '%[src]:%[src_port] %[dst]:%[dst_port]'\n"
+        " http-request set-header real '%[fc_src]:%[fc_src_port] %[fc_dst]:%[fc_dst_port]'\n"
+    )
+    stream = program.stream()
+    session = stream.session
+    session.frontend.tcp_connection.run(session)
+    header = ProxyHeader(1, 0)
+    header.src, header.dst = ("203.0.113.1", 11), ("203.0.113.2", 22)
+    apply_header(header, session)
+    program.rules(session.frontend.config, "tcp-request session").run(session)
+    stream.frontend.http_request.run(stream)
+    assert [one[1] for one in stream.request.fields[-2:]] == [
+        b"203.0.113.1:11 10.0.0.2:22",
+        b"198.51.100.9:4711 192.0.2.1:80",
+    ]
+
+
+def test_a_method_changed_from_or_to_head_frames_the_answer_by_what_was_asked() -> None:
+    for asked, rules, silent, keep in (
+        (b"HEAD", "set-method GET", True, True),
+        (b"HEAD", "set-method GET\nhttp-request set-method HEAD", False, True),
+        (b"GET", "set-method HEAD", False, False),
+        (b"GET", "set-method POST", False, True),
+    ):
+        stream, _ = run(f"http-request {rules}", head=b"%b / HTTP/1.1\r\nhost: h\r\n\r\n" % asked)
+        assert (stream.request.silent, stream.keep) == (silent, keep)
 
 
 def test_connection_rules_accept_reject_and_drop() -> None:

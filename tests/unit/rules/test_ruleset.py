@@ -9,9 +9,8 @@ import pytest
 
 from pylb.config.model import RuleLine
 from pylb.config.reader import parse_text
-from pylb.errors import Report, Span
+from pylb.errors import Span
 from pylb.rules import ruleset
-from pylb.rules.hooks import check
 from pylb.rules.verdicts import Outcome, Verdict
 from pylb.sample import variables
 from pylb.sample.values import WAIT
@@ -230,21 +229,6 @@ def test_rules_behind_a_final_one_are_warned_about() -> None:
 def test_connection_rules_belong_to_frontends() -> None:
     wanted = "tcp-request connection is not allowed because backend b is not a frontend"
     assert problems("tcp-request connection accept", section="backend") == [wanted]
-
-
-def test_http_rules_of_a_tcp_proxy_are_warned_about() -> None:
-    program = tcp("monitor-uri /up\nhttp-request deny\nredirect location /\nhttp-response deny")
-    report = Report()
-    check(program.config.proxies[0], report)
-    assert [item.message for item in report.items] == [
-        "monitor-uri will be ignored for frontend 'f' (needs 'mode http').",
-        "'http-request' rules ignored for frontend 'f' as they require HTTP mode.",
-        "'redirect' rules ignored for frontend 'f' as they require HTTP mode.",
-        "'http-response' rules ignored for frontend 'f' as they require HTTP mode.",
-    ]
-    quiet = Report()
-    check(http("http-request deny").config.proxies[0], quiet)
-    assert not quiet.items
 
 
 def test_joined_rulesets_accept_into_the_second_and_resume_where_they_waited() -> None:

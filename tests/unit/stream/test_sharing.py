@@ -12,6 +12,7 @@ import pytest
 from pylb.config.model import RuleLine
 from pylb.errors import NOWHERE
 from pylb.rules import ruleset
+from pylb.rules.verdicts import Outcome, Verdict
 from tests.unit.stream.stage import Stage
 from tests.unit.stream.test_laws import Origin
 
@@ -161,3 +162,34 @@ def test_what_was_no_request_has_no_rules_for_its_answer(stack: contextlib.ExitS
     front.sendall(b"BAD\r\n\r\n")
     assert heard(stage, front).startswith(b"HTTP/1.1 400")
     assert seen == []
+
+
+@pytest.mark.parametrize("by_rule", [True, False])
+def test_a_tcp_connection_goes_on_as_http(by_rule: bool, origin: Origin, stack: contextlib.ExitStack) -> None:
+    """Its rules have been run for the first request, what they noted is still there, and they run for the next ones."""
+    stage = Stage([origin.address], http=False)
+    stack.callback(stage.close)
+    stage.backend.http = True
+    runs: list[bool] = []
+
+    def inspect(stream: Any) -> Verdict:
+        runs.append(stream.request is None)
+        if stream.variables is None:
+            stream.variables = {"req.seen": len(runs)}
+        return Verdict(Outcome.UPGRADE)
+
+    noted: list[Any] = []
+    if by_rule:
+        stage.frontend.tcp_content = ruleset.compile([RuleLine("", None, None, NOWHERE, "", lambda _: inspect)], None)
+    note = RuleLine("", None, None, NOWHERE, "", lambda _: lambda stream: noted.append(stream.variables))
+    stage.backend.http_request = ruleset.compile([note], None)
+    front = client(stack, stage.listen())
+    front.sendall(REQUEST)
+    back = accepted(stage, origin)
+    for _ in range(2):
+        assert heard(stage, back).startswith(b"GET / ")
+        back.sendall(RESPONSE)
+        assert heard(stage, front).startswith(b"HTTP/1.1 200")
+        front.sendall(REQUEST)
+    assert runs == ([True, False] if by_rule else [])
+    assert noted == ([{"req.seen": 1}, {"req.seen": 2}] if by_rule else [None, None])
