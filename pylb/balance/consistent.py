@@ -72,8 +72,9 @@ class Ring:
             return before % size
         return after
 
-    def lookup(self, value: int, refused: Callable[[Server], bool] | None = None) -> Server:
-        """The owner of the nearest point, or of the next ones upwards while `refused(owner)`; the first if all are."""
+    def lookup(self, value: int, refused: Callable[[Server], bool] | None = None, *, last: bool = False) -> Server:
+        """The owner of the nearest point, or of the next ones upwards while `refused(owner)`; if all are, the first, or
+        the `last` one."""
         at = self.nearest(value)
         owners = self.owners
         owner = owners[at]
@@ -81,6 +82,7 @@ class Ring:
             return owner
         size = len(owners)
         seen = {owner}
+        final = owner
         for _ in range(size - 1):
             at += 1
             if at == size:
@@ -90,7 +92,8 @@ class Ring:
                 if not refused(other):
                     return other
                 seen.add(other)
-        return owner
+                final = other
+        return final if last else owner
 
     def walk(self, avoid: Server | None) -> Server | None:
         """The owner of the point behind the last one walked to, passing over saturated servers."""

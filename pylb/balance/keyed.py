@@ -54,6 +54,8 @@ class Consistent(Algorithm):
         self.main = Ring()
         self.reserve = Ring()
         self.factor = backend.config.get("hash-balance-factor", 0) if backend.config is not None else 0
+        choice = backend.config.get("hash-preserve-affinity", "always") if backend.config is not None else "always"
+        self.leave: Callable[[Server], bool] | None = _LEAVE[choice]  # whether a server's streams may leave it
         self.update()
 
     def settle(self) -> None:
@@ -76,9 +78,18 @@ class Consistent(Algorithm):
         value = self.key(stream) if self.used > 1 else 0
         if value is None:
             return ring.walk(avoid)
+        leave = self.leave
         if avoid is None and not self.factor:
-            return ring.owners[ring.nearest(value)]
-        return ring.lookup(value, lambda server: server is avoid or (self.factor != 0 and not self.room(server)))
+            owner = ring.owners[ring.nearest(value)]
+            return owner if leave is None or not leave(owner) else ring.lookup(value, leave, last=True)
+        if leave is not None:
+            return ring.lookup(
+                value, lambda server: server is avoid or leave(server) or not self._fits(server), last=True
+            )
+        return ring.lookup(value, lambda server: server is avoid or not self._fits(server))
+
+    def _fits(self, server: Server) -> bool:
+        return self.factor == 0 or self.room(server)
 
     def room(self, server: Server) -> bool:
         """Whether one more stream keeps the server within its share of `factor` per cent of the average load."""
@@ -93,6 +104,17 @@ class Consistent(Algorithm):
         weight = self.weights[server]
         share = weight * per_weight + (before + weight) * rest // self.total - before * rest // self.total
         return server.served < max(1, share)
+
+
+def _without_queue(server: Server) -> bool:
+    return bool(server.maxconn and server.maxqueue) and server.saturated() and len(server.queue) >= server.maxqueue
+
+
+_LEAVE: dict[str, Callable[[Server], bool] | None] = {
+    "always": None,
+    "maxconn": lambda server: server.saturated(),
+    "maxqueue": _without_queue,
+}
 
 
 def by_bytes(reader: Reader) -> Callable[[Any], Algorithm]:

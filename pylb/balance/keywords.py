@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pylb import registry
 from pylb.config.units import parse_integer
 from pylb.errors import ConfigError
-from pylb.registry import BACK, Kind, Status, keyword
+from pylb.registry import BACK, Kind, keyword
 from pylb.sample.scopes import Point
 from pylb.sample.site import Site
 
@@ -119,14 +119,13 @@ def hash_balance_factor(line: Line) -> None:
     line.set(factor)
 
 
-@keyword(
-    "hash-preserve-affinity",
-    places=BACK,
-    usage="always|maxconn|maxqueue",
-    status=Status.HARMLESS,
-    note="a full server's streams wait for it (always)",
-)
+@keyword("hash-preserve-affinity", places=BACK, usage="{always | maxconn | maxqueue}")
 def hash_preserve_affinity(line: Line) -> None:
-    """What happens when the server that the hash names is full."""
+    """Which streams may leave the server that `hash-type consistent` names for them: none (the default, they wait for
+    it), those that find all its `maxconn` connections taken, or those that find its queue of `maxqueue` full. They go on
+    along the ring; where every server is full, to the last one of that walk. Manual 4.2 (3.x)."""
     words = line.args()
-    line.set(words.next("'hash-preserve-affinity' : expects always|maxconn|maxqueue."))
+    choice = words.next("'hash-preserve-affinity' expects 'always', 'maxconn' or 'maxqueue'.")
+    if choice not in ("always", "maxconn", "maxqueue"):
+        words.fail("'hash-preserve-affinity' expects 'always', 'maxconn' or 'maxqueue'.")
+    line.set(choice)

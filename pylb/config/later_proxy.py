@@ -27,7 +27,6 @@ SERVER_SIDE = (
     Row("srvtcpka-idle, srvtcpka-intvl", "time", HARMLESS, "Times of keep-alive probes to servers."),
     Row("external-check command", "path", HARMLESS, "The program of external checks."),
     Row("external-check path", "str:path", HARMLESS, "Value of PATH for that program."),
-    Row("hash-preserve-affinity", "always|maxconn|maxqueue", HARMLESS, "Whether a hash key may leave its server."),
     Row(
         "http-check comment, http-check connect, http-check expect, http-check send, "
         "http-check disable-on-404, http-check send-state",

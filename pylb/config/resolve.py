@@ -115,6 +115,7 @@ def check_targets(config: Configuration, proxy: ProxyConfig) -> None:
 
 HTTP_RULES = ("http-request", "http-response", "http-after-response")
 
+
 def may_upgrade(proxy: ProxyConfig) -> bool:
     """Whether a rule switches TCP connections of this proxy to HTTP."""
     return any(rule.action.name == "switch-mode" for rule in proxy.rules.get("tcp-request content", ()))
