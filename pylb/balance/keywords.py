@@ -121,9 +121,9 @@ def hash_balance_factor(line: Line) -> None:
 
 @keyword("hash-preserve-affinity", places=BACK, usage="{always | maxconn | maxqueue}")
 def hash_preserve_affinity(line: Line) -> None:
-    """Which streams may leave the server that `hash-type consistent` names for them: none (the default, they wait for
-    it), those that find all its `maxconn` connections taken, or those that find its queue of `maxqueue` full. They go on
-    along the ring; where every server is full, to the last one of that walk. Manual 4.2 (3.x)."""
+    """Which streams may leave the server that `hash-type consistent` names for them: none (the default, they
+    wait), those that find all its `maxconn` connections taken, or those that find its queue of `maxqueue` full. They go
+    on along the ring; where every server is full, to the last one of that walk. Manual 4.2 (3.x)."""
     words = line.args()
     choice = words.next("'hash-preserve-affinity' expects 'always', 'maxconn' or 'maxqueue'.")
     if choice not in ("always", "maxconn", "maxqueue"):
