@@ -140,7 +140,7 @@ class Heads(dict[bytes, Response]):
             if self.hits < SHARED_HEADS:
                 self.resting = 16 * SHARED_HEADS
             self.hits = 0
-        if response.status >= 200 and len(head) <= LONGEST_HEAD:
+        if response.status >= 200 and response.version > 10 and len(head) <= LONGEST_HEAD:
             for one in response.fields:
                 if one[0] in _PRIVATE:
                     return

@@ -285,20 +285,20 @@ def single_length(lengths: list[Field]) -> Field | None:
     """The one Content-Length that all agree on (RFC 9110 8.6 allows equal repetitions), None when there is none."""
     first = lengths[0]
     if len(lengths) == 1 and _digits(first[1]) is not None:
-        return first if len(first[1]) < 40 and int(first[1]) <= MAX_LENGTH else None
-    seen: int | None = None
+        if len(first[1]) >= 40 or int(first[1]) > MAX_LENGTH:
+            return None
+        return first if first[1][0] != 48 or len(first[1]) == 1 else field(b"content-length", b"%d" % int(first[1]))
+    seen = -1
     for one in lengths:
         for item in one[1].split(b","):
             text = item.strip(b" \t")
             if _digits(text) is None or len(text) >= 40:
                 return None
             number = int(text)
-            if number > MAX_LENGTH or (seen is not None and number != seen):
+            if number > MAX_LENGTH or number != seen != -1:
                 return None
             seen = number
-            last = text
-        if one is first:
-            kept = last
+    kept = b"%d" % seen  # without leading zeros, which some take for octal
     return first if kept == first[1] else field(b"content-length", kept)
 
 

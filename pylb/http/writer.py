@@ -48,8 +48,8 @@ def client_may_stay(request: Request, response: Response) -> bool:
     """Whether the client's connection can carry another request after this exchange."""
     if request.close or response.upgrade:
         return False
-    if response.chunked:
-        return response.bodyless or request.version > 10
+    if response.chunked:  # a 1.0 server that sends chunks frames by luck (RFC 9112 6.1)
+        return response.bodyless or (request.version > 10 and response.version > 10)
     return response.bodyless or response.length is not None
 
 

@@ -249,12 +249,12 @@ def transfer(run: Runner, stream: Stream, worker: Worker, head: bytes, data: byt
     if data:
         stream.bytes_out += len(data)
         front.put(head + (chunk(data) if front.chunk_out else data))
-        if back.body_done and not back.broken:
-            if back.chunks is not None:
-                stream.bytes_out += _end_size(back)
-            front.end_body(back.trailers())
     else:
         front.put(head)
+    if back.body_done and not back.broken:
+        if back.chunks is not None:
+            stream.bytes_out += _end_size(back)
+        front.end_body(back.trailers())
     timeout_client = stream.frontend.timeout_client or math.inf
     timeout_server = stream.backend.timeout_server_or_never
     uploading = not front.body_done

@@ -128,7 +128,7 @@ def _wait(run: Runner, stream: Stream, worker: Worker, verdict: Verdict, proxy: 
     try:
         while not wait.over(clock.now):
             if isinstance(wait, Body) and _buffer_body(stream, worker, wait):
-                return True
+                return not front.broken or (yield from _broken_body(run, stream, worker))
             if front.conn.readable and isinstance(wait, Body):
                 poller.wake(run)
             if wait.deadline < run.armed:
@@ -174,6 +174,16 @@ def _buffer_body(stream: Stream, worker: Worker, wait: Body) -> bool:
     request.complete = front.body_done
     enough = request.complete or len(request.body) >= room or (0 < wait.size <= len(request.body))
     return enough or front.broken
+
+
+def _broken_body(run: Runner, stream: Stream, worker: Worker) -> Part[bool]:
+    """A body that ended early or is framed wrong is not for rules or servers: 400. False: the stream is over."""
+    stream.request_end = 0.0
+    stream.keep = False
+    stream.frontend.counters.failed_req += 1
+    cause = ending.CLIENT if stream.front.conn.eof or stream.front.conn.error else ending.PROXY
+    yield from fail(run, stream, worker, 400, cause, ending.REQUEST)
+    return False
 
 
 def _slow_body(run: Runner, stream: Stream, worker: Worker) -> Coroutine:

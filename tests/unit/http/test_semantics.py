@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pylb.http import codec
-from pylb.http.message import Refusal, Request, Response
-from pylb.http.semantics import Limits
+from pylb.http.message import Refusal, Request, Response, field
+from pylb.http.semantics import Limits, single_length
 from tests.codec.malformed import CASES, STRICTER
 
 LIMITS = codec.DEFAULT_LIMITS
@@ -171,3 +171,11 @@ def test_facts_of_responses(chosen: codec.Codec, method: bytes, data: bytes, exp
     assert isinstance(response, Response)
     got = response.length, response.chunked, response.bodyless, response.close, response.upgrade
     assert got == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"), [(b"005", b"5"), (b"000", b"0"), (b"5, 005", b"5"), (b"0, 00", b"0"), (b"5", b"5")]
+)
+def test_lengths_are_sent_without_leading_zeros(value: bytes, sent: bytes) -> None:
+    one = single_length([field(b"content-length", value)])
+    assert one is not None and (one[1], one[2]) == (sent, b"content-length: %b\r\n" % sent)

@@ -193,3 +193,38 @@ def test_a_tcp_connection_goes_on_as_http(by_rule: bool, origin: Origin, stack: 
         front.sendall(REQUEST)
     assert runs == ([True, False] if by_rule else [])
     assert noted == ([{"req.seen": 1}, {"req.seen": 2}] if by_rule else [None, None])
+
+
+@pytest.mark.parametrize("version", [b"1.1", b"1.0"])
+def test_an_empty_chunked_body_has_its_end(version: bytes, origin: Origin, stack: contextlib.ExitStack) -> None:
+    """The whole response in one piece. A connection does not outlive chunks of a 1.0 server."""
+    stage = Stage([origin.address])
+    stack.callback(stage.close)
+    address = stage.listen()
+    for _ in range(3):  # the third time the head is a known one
+        front = client(stack, address)
+        front.sendall(REQUEST)
+        back = accepted(stage, origin)
+        heard(stage, back)
+        back.sendall(b"HTTP/%b 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n" % version)
+        answer = heard(stage, front)
+        if not answer.endswith(b"\r\n0\r\n\r\n"):
+            answer += heard(stage, front)
+        assert answer == b"HTTP/%b 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n" % version
+        back.close()
+        front.close()
+        stage.until(lambda: not stage.backend.servers[0].idle)
+    assert [stream.keep for stream in stage.log.streams] == [version == b"1.1"] * 3
+
+
+def test_a_buffered_body_that_breaks_off_is_not_passed_on(origin: Origin, stack: contextlib.ExitStack) -> None:
+    stage = Stage([origin.address])
+    stack.callback(stage.close)
+    stage.frontend.buffer_body = True
+    front = client(stack, stage.listen())
+    front.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n")
+    front.shutdown(socket.SHUT_WR)
+    assert heard(stage, front).startswith(b"HTTP/1.1 400 ")
+    stage.until(lambda: stage.log.streams)
+    ended = stage.log.streams[0]
+    assert (ended.end_state + ended.end_cause, ended.server) == (b"CR", None)
