@@ -60,12 +60,6 @@ def ask(path: str, text: bytes) -> bytes:
         return data
 
 
-def lost(clients):
-    """Failures, but for connections that the kernel had taken between the last accept and the close of the listening
-    socket: those are reset, as HAProxy's are. Each client can meet that once, with its last connection."""
-    return [one for one in failures(clients) if not one.startswith("new connection: ConnectionResetError")]
-
-
 @needs_debian
 def test_debians_file_runs_as_it_is(tmp_path):
     """As systemd runs it, except for the daemon's pid file."""
@@ -102,7 +96,7 @@ def test_debians_file_with_a_site_stops_softly_under_traffic(tmp_path, origin):
             assert program.wait() == 0, program.output
             for client in clients:
                 client.stop()
-        assert lost(clients) == []
+        assert failures(clients) == []
     finally:
         program.stop()
 
@@ -127,7 +121,7 @@ def test_the_docker_file_runs_under_a_master(tmp_path, origin):
             assert program.wait() == 0, program.output
             for client in clients:
                 client.stop()
-        assert lost(clients) == []
+        assert failures(clients) == []
     finally:
         program.stop()
         Path(f"/tmp/pylb-docker-{ports['port']}.sock").unlink(missing_ok=True)
