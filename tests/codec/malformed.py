@@ -413,6 +413,13 @@ OTHERWISE: dict[str, tuple[tuple[bytes, bytes], str]] = {
     "trailer Transfer-Encoding": ((b"0\r\ntransfer-encoding: chunked\r\n", b"0\r\n"), "RFC 9110 6.5.1"),
     "Upgrade: h2c": ((b"upgrade: h2c\r\n", b""), "a tunnel past all rules; removed by later releases"),
     "Upgrade: h2c, foo": ((b"upgrade: h2c, foo\r\n", b"upgrade: foo\r\n"), "removed by later releases"),
+    "length 03": ((b"length: 03\r\n", b"length: 3\r\n"), "some take it for octal; written anew by later releases"),
+    "length 3,03": ((b"length: 03\r\n", b"length: 3\r\n"), "some take it for octal; written anew by later releases"),
+}
+
+# The same for responses.
+OTHERWISE_RESPONSES: dict[str, tuple[tuple[bytes, bytes], str]] = {
+    "length 03": ((b"length: 02\r\n", b"length: 2\r\n"), "some take it for octal; written anew by later releases"),
 }
 
 # Refused by HAProxy 2.6, taken by pylb as by later releases: name -> what is forwarded.
