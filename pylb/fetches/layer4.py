@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
+from pylb.fetches.head import octets
 from pylb.records.addresses import destination, local_address, pack, source, unpack
 from pylb.registry import Status, fetch
 from pylb.sample.scopes import Scope
@@ -192,6 +193,24 @@ def fc_pp_authority() -> Fetch:
 def fc_pp_unique_id() -> Fetch:
     """Unique ID that the PROXY v2 header carried in its TLV 0x05."""
     return _pp_field("unique_id")
+
+
+@fetch("fc_pp_tlv", out="str", scope=Scope.CLIENT, args=("str",), usage="(<type>)")
+def fc_pp_tlv(text: Any) -> Fetch:
+    """Value of the first TLV of <type> (0 to 255, `0x` for hexadecimal) that the PROXY v2 header carried."""
+    try:
+        kind = int(octets(text), 0)
+    except ValueError:
+        kind = -1
+    if not 0 <= kind <= 255:
+        raise ValueError("expects a TLV type between 0 and 255")
+
+    def read(ctx: Any) -> Any:
+        header = ctx.session.proxy_header
+        value = None if header is None else header.tlv(kind)
+        return MISS if value is None else value
+
+    return read
 
 
 for _side, _scope in (("fc", Scope.CLIENT), ("bc", Scope.RESPONSE_INFO)):

@@ -81,7 +81,7 @@ def until_response(run: Runner, stream: Stream, worker: Worker) -> Part[Any]:
     front = stream.front
     back = stream.back
     timeout_client = stream.frontend.timeout_client or math.inf
-    timeout_server = stream.backend.timeout_server_or_never
+    timeout_server = stream.timeout_server or stream.backend.timeout_server_or_never
     while True:
         blocked = back.blocked
         if not front.body_done and not blocked:
@@ -256,7 +256,7 @@ def transfer(run: Runner, stream: Stream, worker: Worker, head: bytes, data: byt
             stream.bytes_out += _end_size(back)
         front.end_body(back.trailers())
     timeout_client = stream.frontend.timeout_client or math.inf
-    timeout_server = stream.backend.timeout_server_or_never
+    timeout_server = stream.timeout_server or stream.backend.timeout_server_or_never
     uploading = not front.body_done
     poller = worker.poller
     conn = front.conn
@@ -345,7 +345,7 @@ def tunnel(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
     back = stream.back
     stream.keep = False
     backend = stream.backend
-    idle = backend.timeout_tunnel
+    idle = stream.timeout_tunnel or backend.timeout_tunnel
     early = front.buffer, back.buffer
     front.buffer = back.buffer = b""
     yield from pipe(
@@ -355,7 +355,7 @@ def tunnel(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
         front.conn,
         back.conn,
         idle or stream.frontend.timeout_client or math.inf,
-        idle or backend.timeout_server_or_never,
+        idle or stream.timeout_server or backend.timeout_server_or_never,
         early,
     )
     if stream.end_state == ending.CLIENT_TIMEOUT and back.conn.eof and not back.conn.error:

@@ -84,8 +84,6 @@ _TIMEOUTS: Final = {"server": "timeout_server", "tunnel": "timeout_tunnel"}
     "set-timeout",
     places="http-request",
     usage="{server | tunnel} {<time> | <expression>}",
-    status=Status.PARTIAL,
-    note="kept on the stream, where its waits do not look yet",
 )
 def set_timeout(words: Words, site: Site) -> Build:
     """Sets a timeout of this stream; an expression yields milliseconds. Only where there is a backend. Manual 4.2."""

@@ -316,3 +316,19 @@ def test_blanks_around_a_value_are_sent_and_not_read() -> None:
     a, b = stream.request.fields[-2:]
     assert (a[1], a[2]) == (b"a:", b"a: a: \r\n")
     assert (b[1], b[2]) == (b"a:x a:", b"b: a:x a: \r\n")
+
+
+def test_timeouts_in_force_and_tlvs_can_be_read() -> None:
+    program = http(
+        "",
+        more="http-request set-timeout server 3s\nhttp-request set-header t "
+        "'%[cur_server_timeout] %[cur_tunnel_timeout] %[fc_pp_tlv(0xEA)]'\n",
+    )
+    stream = program.stream()
+    stream.backend = program.backend("b")
+    stream.backend.timeout_tunnel = 7.0
+    stream.session.proxy_header = ProxyHeader(2, 0)
+    stream.session.proxy_header.tlvs = ((0xEA, b"vpc"),)
+    stream.backend.http_request.run(stream)
+    assert stream.request.fields[-1][1] == b"3000 7000 vpc"
+    assert "expects a TLV type between 0 and 255" in problems("http-request set-header x %[fc_pp_tlv(256)]")[0]

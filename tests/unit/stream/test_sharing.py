@@ -228,3 +228,17 @@ def test_a_buffered_body_that_breaks_off_is_not_passed_on(origin: Origin, stack:
     stage.until(lambda: stage.log.streams)
     ended = stage.log.streams[0]
     assert (ended.end_state + ended.end_cause, ended.server) == (b"CR", None)
+
+
+@pytest.mark.parametrize("head", [REQUEST, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\na"])
+def test_a_timeout_of_the_stream_replaces_the_backends(
+    head: bytes, origin: Origin, stack: contextlib.ExitStack
+) -> None:
+    stage = Stage([origin.address])
+    stack.callback(stage.close)
+    hurry = RuleLine("", None, None, NOWHERE, "", lambda _: lambda stream: setattr(stream, "timeout_server", 0.05))
+    stage.frontend.http_request = ruleset.compile([hurry], None)
+    front = client(stack, stage.listen())
+    front.sendall(head)
+    accepted(stage, origin)
+    assert heard(stage, front).startswith(b"HTTP/1.1 504 ")
