@@ -109,6 +109,8 @@ REQUESTS = {
 }
 
 CONFIG = """
+global
+ nbthread 1
 defaults
  mode http
  timeout client 3s
@@ -228,6 +230,8 @@ def test_lines_equal_haproxys(text: str, monkeypatch: pytest.MonkeyPatch) -> Non
 # -- the running programs side by side ---------------------------------------------------------------------------------
 
 LIVE = """
+global
+ nbthread 1
 defaults
  mode http
  timeout client 3s
