@@ -55,16 +55,21 @@ class Runner:
 
 
 def step(runner: Runner, reason: int) -> None:
-    """Resumes a coroutine once. The only caller of `.send`."""
+    """Resumes a coroutine once. Transport.on_events has it in line, nobody else calls `.send`."""
     try:
         runner.send(reason)
-    except StopIteration:
-        runner.send = _finished
+    except Exception as ending:
+        ended(runner, ending)
+
+
+def ended(runner: Runner, ending: Exception) -> None:
+    """A coroutine has raised: StopIteration at its end, anything else is a crash of this one alone."""
+    runner.send = _finished
+    if isinstance(ending, StopIteration):
         runner.over(runner, None)
-    except Exception as crash:
-        runner.send = _finished
-        log.exception("internal error, the stream is closed: %s", runner.subject)
-        runner.over(runner, crash)
+    else:
+        log.error("internal error, the stream is closed: %s", runner.subject, exc_info=ending)
+        runner.over(runner, ending)
 
 
 def _not_started(reason: int) -> None:

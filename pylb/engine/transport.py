@@ -19,7 +19,7 @@ import socket
 from typing import Any, Final
 
 from pylb.engine.poller import OUT, STREAM_EVENTS, STREAM_EVENTS_OUT, Poller
-from pylb.engine.step import READY, Runner, step
+from pylb.engine.step import READY, Runner, ended
 
 _INPUT: Final = ~OUT
 _END: Final = 0x2000 | 0x10 | 0x8  # RDHUP | HUP | ERR
@@ -77,7 +77,10 @@ class Transport:
             self.flush()
         runner = self.runner
         if runner is not None:
-            step(runner, READY)
+            try:  # what `step` does, without the call
+                runner.send(READY)
+            except Exception as ending:
+                ended(runner, ending)
 
     def read(self, size: int) -> bytes | None:
         try:

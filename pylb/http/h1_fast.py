@@ -3,8 +3,8 @@
 What this grammar takes: CRLF line ends, single spaces in the start line, version 1.0 or 1.1, no folded lines, legal
 bytes only. For anything else `read_request` and `read_response` return None, and h1_strict is asked.
 
-Cost: one split, one regex for the start line, and for each line one look-up in `Lines`, which remembers lines that
-came before. Every quantifier is possessive, each byte is looked at a bounded number of times: time is linear.
+Cost: one split, and for each line one look-up in a table that remembers lines that came before (`StartLines`, `Lines`).
+Every quantifier is possessive, each byte is looked at a bounded number of times: time is linear.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ LONGEST_SHARED: Final = 256
 SHARED_LINES: Final = 4096
 SHARED_NAMES: Final = 1024
 ROOM: Final = 512
-PROBABLY_ALONE: Final = 2048
 SHARED_HEADS: Final = 1024
 LONGEST_HEAD: Final = 1024
 _PRIVATE: Final = frozenset((b"authorization", b"cookie", b"set-cookie", b"proxy-authorization"))
 _END: Final = b"\r\n\r\n"
-_METHOD_MATTERS: Final = (b"HEAD", b"CONNECT")
+_LINE_END: Final = b"\r\n"
+HEAD_MATTERS: Final = (b"HEAD", b"CONNECT")  # the methods whose responses mean something else by the same head
 
 
 class BadLine(Exception):
@@ -78,15 +78,15 @@ class Lines(dict[bytes, Field]):
         self.crowded = False  # some name has used up its room
 
     def __missing__(self, line: bytes) -> Field:
-        at = line.find(b":")
-        if at < 1:
+        name, colon, value = line.partition(b":")
+        if not colon:
             raise BadLine
-        known = names[line[:at]]
-        value = line[at + 1 :].strip(b" \t")
+        known = names[name]
+        value = value.strip(b" \t")
         kind = known.kind
         if _value(value) is None or (kind == HOST and legal_host(value) is None):
             raise BadLine
-        one = (known.name, value, b"%b%b\r\n" % (known.prefix, value), kind)
+        one = (known.name, value, known.prefix + value + _LINE_END, kind)
         if known.room and len(line) <= LONGEST_SHARED:
             known.room -= 1
             if not known.room:
@@ -98,6 +98,29 @@ class Lines(dict[bytes, Field]):
 
 
 names: Final = Names()
+
+
+class StartLines(dict[bytes, tuple[bytes, bytes, int]]):
+    """From a request line to its method, target and version: short ones without a query, because those repeat.
+
+    Not remembered any more once its room is used up, as with a name in `Lines`.
+    """
+
+    __slots__ = ("room",)
+
+    def __init__(self) -> None:
+        self.room = SHARED_LINES
+
+    def __missing__(self, line: bytes) -> tuple[bytes, bytes, int]:
+        match = _start(line)
+        if match is None:
+            raise BadLine
+        method, target, minor = match.groups()
+        known = (method, target, 11 if minor == b"1" else 10)
+        if self.room and len(line) <= LONGEST_SHARED and b"?" not in line:
+            self.room -= 1
+            self[line] = known
+        return known
 
 
 class StatusLines(dict[bytes, tuple[int, int, bytes]]):
@@ -150,6 +173,7 @@ class Heads(dict[bytes, Response]):
 
 heads: Final = Heads()
 lines: Final = Lines()
+start_lines: Final = StartLines()
 status_lines: Final = StatusLines()
 _field_of = lines.__getitem__
 
@@ -157,6 +181,9 @@ _field_of = lines.__getitem__
 def renew() -> None:
     """Forgets all lines when some name has used up its room: what repeats today may be other lines. To be called every
     few seconds."""
+    if not start_lines.room:
+        start_lines.clear()
+        start_lines.room = SHARED_LINES
     if lines.crowded:
         lines.crowded = False
         lines.clear()
@@ -168,63 +195,35 @@ def read_request(data: bytes, end: int, limits: Limits) -> Request | Refusal | N
     head = data[:end]
     if not head.endswith(_END):  # it ends with bare line feeds
         return None
-    return _request(head.split(b"\r\n"), end, limits)
+    return request_of(head.split(b"\r\n"), end, limits)
 
 
 def read_response(data: bytes, end: int, method: bytes, limits: Limits) -> Response | Refusal | None:
     """The response whose head is data[:end], to a request with `method`. None: not of this grammar."""
     head = data[:end]
-    if method in _METHOD_MATTERS:
-        return _response(head.split(b"\r\n"), end, method, limits) if head.endswith(_END) else None
-    known = heads.get(head)
-    if known is not None:
-        heads.hits += 1
-        return known
     if not head.endswith(_END):
         return None
-    response = _response(head.split(b"\r\n"), end, method, limits)
-    if response.__class__ is Response:
-        heads.remember(head, response)
-    return response
+    return response_of(head.split(b"\r\n"), end, method, limits)
 
 
-def read_lone_request(data: bytes, limits: Limits) -> Request | Refusal | None:
-    """The request that `data` looks like from its two ends. None also when it is not one whole head.
+def request_of(block: list[bytes], size: int, limits: Limits) -> Request | Refusal | None:
+    """`block` are the lines of a head and the two empty pieces behind its last line; None: not of this grammar.
 
-    Saves the search for the end: an empty line in between is no line of this grammar. Only for short data, because
-    splitting a long pipeline at each of its requests would take quadratic time.
+    An empty line in between is no line of this grammar: what ends like a head and is read here is one head.
     """
-    if len(data) > PROBABLY_ALONE or not data.endswith(_END):
-        return None
-    return _request(data.split(b"\r\n"), len(data), limits)
-
-
-def read_lone_response(data: bytes, method: bytes, limits: Limits) -> Response | Refusal | None:
-    """Likewise for a response."""
-    if len(data) > PROBABLY_ALONE or not data.endswith(_END):
-        return None
-    return _response(data.split(b"\r\n"), len(data), method, limits)
-
-
-def _request(block: list[bytes], size: int, limits: Limits) -> Request | Refusal | None:
-    """`block` are the lines of a head and the two empty pieces behind its last line."""
-    start = block[0]
-    match = _start(start)
-    if match is None:
-        return None
     try:
+        method, target, version = start_lines[block[0]]
         fields = list(map(_field_of, block[1:-2]))
     except BadLine:
         return None
-    method, target, minor = match.groups()
-    request = Request(method, target, 11 if minor == b"1" else 10, fields)
-    request.line = start
+    request = Request(method, target, version, fields)
+    request.line = block[0]
     request.head_size = size
-    refusal = admit_request(request, limits)
-    return request if refusal is None else refusal
+    return admit_request(request, limits) or request
 
 
-def _response(block: list[bytes], size: int, method: bytes, limits: Limits) -> Response | Refusal | None:
+def response_of(block: list[bytes], size: int, method: bytes, limits: Limits) -> Response | Refusal | None:
+    """Likewise for a response."""
     try:
         version, status, reason = status_lines[block[0]]
         fields = list(map(_field_of, block[1:-2]))
@@ -232,5 +231,4 @@ def _response(block: list[bytes], size: int, method: bytes, limits: Limits) -> R
         return None
     response = Response(status, reason, fields, version)
     response.head_size = size
-    refusal = admit_response(response, method, limits)
-    return response if refusal is None else refusal
+    return admit_response(response, method, limits) or response

@@ -40,6 +40,14 @@ def client_port(session: Session) -> int:
     return address[1] if isinstance(address, tuple) else getattr(session.listener, "id", 0) or 0
 
 
+def opening(session: Session) -> bytes:
+    """What the lines of a session begin with; kept in it while no rule has given it another source."""
+    text = b"%b:%d [" % (client_ip(session), client_port(session))
+    if session.src is None:
+        session.opening = text
+    return text
+
+
 def _local(session: Session) -> Any:
     local = session.local
     if local is None and session.connection is not None:

@@ -61,13 +61,10 @@ def http_line(stream: Stream) -> bytes:
     else:
         wait = connect = answer = -1
 
-    address = session.address
-    if session.src is None and address.__class__ is tuple:
-        client = address[0]
-        port = address[1]
+    if session.src is None:
+        client = session.opening or facts.opening(session)
     else:
-        client = facts.client_ip(session).decode()
-        port = facts.client_port(session)
+        client = facts.opening(session)
     wall = stream.start_wall
     second = int(wall)
     if request is None:
@@ -86,9 +83,8 @@ def http_line(stream: Stream) -> bytes:
     if captured is not None or (request is not None and frontend.capture_slots[1]):
         heads += _braces(stream, captured, frontend.capture_slots[1]) + b" "  # type: ignore[operator]
     cookies = stream.cookie_captured
-    return b'%b:%d [%b.%b] %b%b %b/%b %d/%d/%d/%d/%d %d %d %b%b%b%b %d/%d/%d/%d/%b%d %d/%d %b"%b"' % (
-        client.encode(),
-        port,
+    return b'%b%b.%b] %b%b %b/%b %d/%d/%d/%d/%d %d %d %b%b%b%b %d/%d/%d/%d/%b%d %d/%d %b"%b"' % (
+        client,
         LOCAL[second],
         MILLISECONDS[int((wall - second) * 1000)],
         frontend.label,

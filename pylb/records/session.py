@@ -27,6 +27,7 @@ class Session:
         "handshake_time",  # seconds spent in PROXY header and TLS, for %Th
         "listener",  # listener.bind.Listener
         "local",  # local address tuple, None until asked for
+        "opening",  # what its log lines begin with, once made (log/facts.py)
         "original",  # (source, local address or None) of the connection, once a PROXY header replaced them
         "proxy_header",  # listener.proxy_protocol.ProxyHeader when one was received, else None
         "src",  # packed source address seen by rules, None until asked for (see fetches/layer4.py)
@@ -57,6 +58,7 @@ class Session:
         self.dst_port = 0
         self.local: Any = None
         self.original: Any = None
+        self.opening = b""
         self.proxy_header: Any = None
         self.tls: Any = None
         self.variables: dict[str, Any] | None = None

@@ -82,17 +82,16 @@ def compile(config: ProxyConfig, program: Any) -> Choose | None:
     if not steps:
         return None if fallback is None else lambda stream: fallback
 
-    def matching(stream: Any) -> Any:
-        for condition, backend, by_name in steps:
-            if condition is None or condition(stream) is True:
-                found = backend if by_name is None else by_name(stream)
-                return fallback if found is None else found
-        return fallback
-
     def choose(stream: Any) -> Any:
         final = stream.final
         stream.final = True
-        backend = matching(stream)
+        backend = fallback
+        for condition, static, by_name in steps:
+            if condition is None or condition(stream) is True:
+                found = static if by_name is None else by_name(stream)
+                if found is not None:
+                    backend = found
+                break
         stream.final = final
         return backend
 

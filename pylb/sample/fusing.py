@@ -49,25 +49,28 @@ def _texts(patterns: PatternList) -> tuple[bytes, ...] | None:
 def _path(term: Term, test: Test, generic: Check) -> Check | None:
     """path with beg, end or str, on targets that begin with a slash."""
     patterns = term.patterns
-    texts = _texts(patterns)
-    if texts is None:
+    folded = patterns.single_case()
+    if folded is None or len(patterns.patterns) > _MANY:
         return None
+    texts = tuple(patterns.texts(folded))
     if patterns.method == "beg" and all(text[:1] == b"/" and b"?" not in text for text in texts):
-        return _path_begins(texts[0] if len(texts) == 1 else texts, generic)
+        return _path_begins(texts[0] if len(texts) == 1 else texts, folded, generic)
     if patterns.method == "end":
-        return _path_ends(texts, generic)
+        return _path_ends(texts, folded, generic)
     if patterns.method == "str":
-        return _path_is(frozenset(texts), generic)
+        return _path_is(frozenset(texts), folded, generic)
     return None
 
 
-def _path_begins(prefixes: Any, generic: Check) -> Check:
+def _path_begins(prefixes: Any, folded: bool, generic: Check) -> Check:
     # A prefix has no question mark: the target begins with it exactly when the path does.
     def check(ctx: Any) -> Any:
         request = ctx.request
         if request is None:
             return generic(ctx)
         target = request.target
+        if folded:
+            target = target.lower()
         if target.startswith(prefixes):
             return True
         return False if target.startswith(b"/") else generic(ctx)
@@ -75,7 +78,7 @@ def _path_begins(prefixes: Any, generic: Check) -> Check:
     return check
 
 
-def _path_ends(suffixes: tuple[bytes, ...], generic: Check) -> Check:
+def _path_ends(suffixes: tuple[bytes, ...], folded: bool, generic: Check) -> Check:
     def check(ctx: Any) -> Any:
         request = ctx.request
         if request is None:
@@ -83,6 +86,8 @@ def _path_ends(suffixes: tuple[bytes, ...], generic: Check) -> Check:
         target = request.target
         if not target.startswith(b"/"):
             return generic(ctx)
+        if folded:
+            target = target.lower()
         if b"?" in target:
             return target[: target.index(b"?")].endswith(suffixes)
         return target.endswith(suffixes)
@@ -90,7 +95,7 @@ def _path_ends(suffixes: tuple[bytes, ...], generic: Check) -> Check:
     return check
 
 
-def _path_is(wanted: frozenset[bytes], generic: Check) -> Check:
+def _path_is(wanted: frozenset[bytes], folded: bool, generic: Check) -> Check:
     def check(ctx: Any) -> Any:
         request = ctx.request
         if request is None:
@@ -98,6 +103,8 @@ def _path_is(wanted: frozenset[bytes], generic: Check) -> Check:
         target = request.target
         if not target.startswith(b"/"):
             return generic(ctx)
+        if folded:
+            target = target.lower()
         if b"?" in target:
             return target[: target.index(b"?")] in wanted
         return target in wanted

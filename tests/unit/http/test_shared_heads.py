@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pylb.http import h1_fast
 from pylb.http.codec import fast
 from pylb.http.message import Response, field
@@ -62,3 +64,30 @@ def test_a_name_whose_lines_never_repeat_stops_filling_the_table() -> None:
     assert not h1_fast.lines
     late = h1_fast.lines[b"X-Request-Id: late"]
     assert h1_fast.lines[b"X-Request-Id: late"] is late
+
+
+def test_a_request_line_is_read_once_and_never_remembered_with_its_query() -> None:
+    table = h1_fast.StartLines()
+    assert table[b"GET /a HTTP/1.0"] == (b"GET", b"/a", 10)
+    assert table[b"GET /a HTTP/1.0"] is table[b"GET /a HTTP/1.0"]
+    assert table[b"GET /a?key=1 HTTP/1.1"] == (b"GET", b"/a?key=1", 11)
+    assert list(table) == [b"GET /a HTTP/1.0"]
+    with pytest.raises(h1_fast.BadLine):
+        table[b"GET  /a HTTP/1.1"]
+
+
+def test_request_lines_that_never_repeat_fill_their_room_and_no_more() -> None:
+    table = h1_fast.StartLines()
+    for number in range(2 * h1_fast.SHARED_LINES):
+        table[b"GET /%d HTTP/1.1" % number]
+    assert len(table) == h1_fast.SHARED_LINES
+
+
+def test_renewed_room_is_for_the_lines_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = h1_fast.StartLines()
+    monkeypatch.setattr(h1_fast, "start_lines", table)
+    for number in range(h1_fast.SHARED_LINES):
+        table[b"GET /%d HTTP/1.1" % number]
+    h1_fast.renew()
+    table[b"GET /now HTTP/1.1"]
+    assert list(table) == [b"GET /now HTTP/1.1"]

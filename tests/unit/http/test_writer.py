@@ -21,7 +21,7 @@ def response(*lines: bytes, start: bytes = b"HTTP/1.1 200 OK", method: bytes = b
         start + b"\r\n" + b"".join(line + b"\r\n" for line in lines) + b"\r\n", 0, method, DEFAULT_LIMITS
     )
     assert isinstance(taken, Response)
-    return taken
+    return taken.copy()
 
 
 def connection(head: bytes) -> list[bytes]:
