@@ -7,6 +7,7 @@ A shape is a word in a declaration's `args=`, a trailing `?` marks the optional 
     ip ipv4 ipv6      packed address                      mask4 mask6   packed mask (dotted, or a bit count)
     mask              the same as mask4                   var           variables.Name
     regex             bytes, compiled by its user          map           references.Reference of a map file
+    acl               fetches.named_acls.Named, a `!` before it
     frontend backend server table userlist                the run-time object, bound when the program is compiled
 
 Quotes work as in a shell; outside single quotes `\n \r \t \\ \" \'` and `\ ` are escapes, any other backslash stays.
@@ -123,6 +124,7 @@ _SIMPLE: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "regex": ("regex", to_bytes),
     "var": ("string", to_bytes),
     "map": ("string", to_bytes),
+    "acl": ("string", to_bytes),
     "int": ("integer", _integer),
     "time": ("delay", units.parse_time),
     "size": ("size", units.parse_size),
@@ -140,7 +142,7 @@ _LATER: Final = {
     "table": "table",
     "userlist": "user list",
 }
-_TEXTUAL: Final = frozenset(("str", "name", "regex", "var", "map"))
+_TEXTUAL: Final = frozenset(("str", "name", "regex", "var", "map", "acl"))
 
 
 def _type_name(shape: str) -> str:
@@ -212,11 +214,12 @@ def _defaults(kinds: list[str], required: int) -> list[Any]:
 
 def check(values: list[Any], shapes: tuple[str, ...], site: Site) -> list[Any]:
     """Second look at arguments that parsed: variable names, patterns and files. ValueError carries the message."""
-    return [_CHECKS[shape](value, site) if (shape := full.rstrip("?")) in _CHECKS else value
+    return [CHECKS[shape](value, site) if (shape := full.rstrip("?")) in CHECKS else value
             for value, full in zip(values, shapes, strict=False)]  # fmt: skip
 
 
-_CHECKS: Final[dict[str, Callable[[Any, Any], Any]]] = {
+# Shape -> function(value, site); fetches/named_acls.py adds `acl`.
+CHECKS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "var": lambda value, site: variables.parse_name(value),
     "map": lambda value, site: references.of(site.config).map(value),
 }

@@ -274,3 +274,24 @@ def test_negation_twice_is_no_negation() -> None:
     for letters in itertools.product("TFW", repeat=2):
         plain = [[(letter, False) for letter in letters]]
         assert compiled(plain, unless=True) is (WAIT if compiled(plain) is WAIT else not compiled(plain))
+
+
+def test_the_fetch_acl_joins_named_acls() -> None:
+    scene = Scene()
+    scene.acl("local", "src", "127.0.0.0/8")
+    scene.acl("never", "acl(!local)")
+    scene.acl("both", "acl(local,!never,TRUE)")
+    results = [scene.value(f"acl({names})") for names in ("local", "never", "both", "local,never", "!never,!!local")]
+    assert results == [True, False, True, False, True]
+    assert scene.holds("{ acl(both) }") is True
+
+
+def test_the_fetch_acl_waits_like_its_acls() -> None:
+    scene = Scene()
+    scene.acl("there", "path", "/")
+    assert scene.value("acl(!there)", waiting()) is WAIT
+    assert scene.value("acl(!TRUE,there)", waiting()) is False
+
+
+def test_the_fetch_acl_wants_names_that_are_declared() -> None:
+    assert "ACL 'later' not found" in complaint(Scene().parse, "acl(later)")
