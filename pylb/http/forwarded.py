@@ -208,8 +208,15 @@ def _addition(
         ready[address] = one
         return one
 
+    source = of is _source
+
     def add(stream: Any) -> None:
-        address = of(stream.session)
+        session = stream.session
+        # What _source does, in line: this one runs for most requests of most installations.
+        if source and session.src is None and session.address.__class__ is tuple:
+            address = session.address[0]
+        else:
+            address = of(session)
         if address is None:
             return
         one = ready[address] if address in ready else make(address)

@@ -31,6 +31,27 @@ TEXTS: Final = {
 
 _search = escape.search_line
 _braces = facts.braces
+_FEW: Final = 1024
+_DIGITS: Final = (*(b"%d" % number for number in range(_FEW)), b"-1")  # _DIGITS[-1] is what stands for "never"
+
+
+class _Shown(dict[bytes, bytes]):
+    """From a request line to what a log shows of it: short ones without a query, because those repeat."""
+
+    __slots__ = ()
+
+    def __missing__(self, line: bytes) -> bytes:
+        text = line if len(line) <= facts.URI_MAX else line[: facts.URI_MAX]
+        if _search(text) is not None:
+            text = escape.line(text)
+        if len(line) <= 128 and b"?" not in line:
+            if len(self) >= _FEW:
+                self.clear()
+            self[line] = text
+        return text
+
+
+_shown: Final = _Shown()
 
 
 def http_line(stream: Stream) -> bytes:
@@ -70,11 +91,7 @@ def http_line(stream: Stream) -> bytes:
     if request is None:
         line = facts.BADREQ
     else:
-        line = request.line
-        if len(line) > facts.URI_MAX:
-            line = line[: facts.URI_MAX]
-        if _search(line) is not None:
-            line = escape.line(line)
+        line = _shown[request.line]
     captured = stream.captures_request
     heads = b""
     if captured is not None or (request is not None and frontend.capture_slots[0]):
@@ -83,36 +100,72 @@ def http_line(stream: Stream) -> bytes:
     if captured is not None or (request is not None and frontend.capture_slots[1]):
         heads += _braces(stream, captured, frontend.capture_slots[1]) + b" "  # type: ignore[operator]
     cookies = stream.cookie_captured
-    return b'%b%b.%b] %b%b %b/%b %d/%d/%d/%d/%d %d %d %b%b%b%b %d/%d/%d/%d/%b%d %d/%d %b"%b"' % (
-        client,
-        LOCAL[second],
-        MILLISECONDS[int((wall - second) * 1000)],
-        frontend.label,
-        b"" if session.tls is None else b"~",
-        frontend.label if backend is None else backend.label,
-        b"<NOSRV>" if server is None else server.label,
-        asked,
-        wait,
-        connect,
-        answer,
-        end,
-        stream.status,
-        stream.bytes_out,
-        b"- - " if cookies is None else _cookies(cookies),
-        stream.end_state,
-        stream.end_cause,
-        stream.cookie_request + stream.cookie_response,
-        process.conn_cur,
-        frontend.counters.conn_cur,
-        0 if backend is None else backend.counters.conn_cur,
-        0 if server is None else server.served,
-        b"+" if stream.redispatched else b"",
-        stream.retries,
-        stream.queue_server,
-        stream.queue_backend,
-        heads,
-        line,
-    )
+    label = frontend.label
+    size = stream.bytes_out
+    try:
+        return b'%b%b.%b] %b%b %b/%b %b/%b/%b/%b/%b %b %b %b%b%b%b%b %b/%b/%b/%b/%b%b %b/%b %b"%b"' % (
+            client,
+            LOCAL[second],
+            MILLISECONDS[int((wall - second) * 1000)],
+            label,
+            b"" if session.tls is None else b"~",
+            label if backend is None else backend.label,
+            b"<NOSRV>" if server is None else server.label,
+            _DIGITS[asked],
+            _DIGITS[wait],
+            _DIGITS[connect],
+            _DIGITS[answer],
+            _DIGITS[end],
+            _DIGITS[stream.status],
+            _DIGITS[size] if size < _FEW else b"%d" % size,
+            b"- - " if cookies is None else _cookies(cookies),
+            stream.end_state,
+            stream.end_cause,
+            stream.cookie_request,
+            stream.cookie_response,
+            _DIGITS[process.conn_cur],
+            _DIGITS[frontend.counters.conn_cur],
+            b"0" if backend is None else _DIGITS[backend.counters.conn_cur],
+            b"0" if server is None else _DIGITS[server.served],
+            b"+" if stream.redispatched else b"",
+            _DIGITS[stream.retries],
+            _DIGITS[stream.queue_server],
+            _DIGITS[stream.queue_backend],
+            heads,
+            line,
+        )
+    except IndexError:  # a number that the table does not have: slow requests, crowded proxies
+        return b'%b%b.%b] %b%b %b/%b %d/%d/%d/%d/%d %d %d %b%b%b%b%b %d/%d/%d/%d/%b%d %d/%d %b"%b"' % (
+            client,
+            LOCAL[second],
+            MILLISECONDS[int((wall - second) * 1000)],
+            label,
+            b"" if session.tls is None else b"~",
+            label if backend is None else backend.label,
+            b"<NOSRV>" if server is None else server.label,
+            asked,
+            wait,
+            connect,
+            answer,
+            end,
+            stream.status,
+            size,
+            b"- - " if cookies is None else _cookies(cookies),
+            stream.end_state,
+            stream.end_cause,
+            stream.cookie_request,
+            stream.cookie_response,
+            process.conn_cur,
+            frontend.counters.conn_cur,
+            0 if backend is None else backend.counters.conn_cur,
+            0 if server is None else server.served,
+            b"+" if stream.redispatched else b"",
+            stream.retries,
+            stream.queue_server,
+            stream.queue_backend,
+            heads,
+            line,
+        )
 
 
 def _cookies(captured: tuple[bytes | None, bytes | None]) -> bytes:

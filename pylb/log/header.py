@@ -23,7 +23,7 @@ _NIL: Final = b"-"
 class Head:
     """Makes the headers of one destination: `make(level) -> bytes`."""
 
-    __slots__ = ("_pid", "_second", "_table", "facility", "hostname", "make", "tag")
+    __slots__ = ("_host", "_pid", "_second", "_table", "facility", "hostname", "make", "tag")
 
     def __init__(self, form: str, facility: int, tag: bytes, hostname: bytes | None) -> None:
         self.facility = facility
@@ -32,9 +32,10 @@ class Head:
         self._pid = 0
         self._second = -1
         self._table: list[bytes | None] = [None] * 8
-        self.make: Callable[[int], bytes] = getattr(self, f"_{form}")
+        self._host = (hostname or b"localhost") + b" " if form == "rfc3164" else b""
+        self.make: Callable[[int], bytes] = self._dated if form in DATED else getattr(self, f"_{form}")
 
-    def _per_second(self, level: int, host: bytes) -> bytes:
+    def _dated(self, level: int) -> bytes:
         second = int(clock.now + clock.offset)
         if second != self._second or self._pid != _pid.current:
             self._second = second
@@ -45,17 +46,11 @@ class Head:
             head = self._table[level] = b"<%d>%b %b%b[%d]: " % (
                 self.facility * 8 + level,
                 dates.SYSLOG[second],
-                host,
+                self._host,
                 self.tag,
                 self._pid,
             )
         return head
-
-    def _local(self, level: int) -> bytes:
-        return self._per_second(level, b"")
-
-    def _rfc3164(self, level: int) -> bytes:
-        return self._per_second(level, (self.hostname or b"localhost") + b" ")
 
     def _rfc5424(self, level: int) -> bytes:
         """Everything up to the structured data, which the logger adds."""

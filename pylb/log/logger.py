@@ -120,18 +120,15 @@ class Logger:
             and not self.skip_empty
             and not self.failures_only
             and not self.errors_apart
+            and first.head(INFO) != b""  # without a header, the message itself is cut earlier than the line
         )
 
     def emit(self, stream: Stream) -> None:
         """Formats and sends the line of a stream. Never waits, never raises for what a receiver does."""
         if self.fast and stream.log_level is None:
-            text = self.format(stream)
             self.count += 1
-            limit = self.limit
-            if len(text) > limit:
-                text = text[:limit]
             destination = self.destinations[0]
-            line = destination.head(INFO) + text
+            line = destination.head(INFO) + self.format(stream)
             length = destination.length
             destination.send((line if len(line) <= length else line[:length]) + b"\n")
             return

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from pylb.http.message import HOST
+
 if TYPE_CHECKING:
     from pylb.sample.acl import Check, Term
     from pylb.sample.patterns import PatternList
@@ -231,6 +233,8 @@ def _field_bounded(
     name: bytes, texts: tuple[bytes, ...], at_end: bool, folded: bool, whole: bool, generic: Check
 ) -> Check:
     """beg and end."""
+    if name == b"host":
+        return _host_bounded(texts, at_end, folded, whole, generic)
 
     def check(ctx: Any) -> Any:
         request = ctx.request
@@ -238,6 +242,27 @@ def _field_bounded(
             return generic(ctx)
         for field in request.fields:
             if field[0] == name:
+                value = field[1]
+                if not whole and b"," in value:
+                    return generic(ctx)
+                if folded:
+                    value = value.lower()
+                if value.endswith(texts) if at_end else value.startswith(texts):
+                    return True
+        return False
+
+    return check
+
+
+def _host_bounded(texts: tuple[bytes, ...], at_end: bool, folded: bool, whole: bool, generic: Check) -> Check:
+    """Likewise for Host, the name that most conditions ask for: its kind is compared faster than its name."""
+
+    def check(ctx: Any) -> Any:
+        request = ctx.request
+        if request is None:
+            return generic(ctx)
+        for field in request.fields:
+            if field[3] == HOST:
                 value = field[1]
                 if not whole and b"," in value:
                     return generic(ctx)

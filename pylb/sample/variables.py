@@ -107,6 +107,39 @@ def eraser(name: Name) -> Callable[[Any], None]:
     return erase
 
 
+_EMPTYABLE: Final = ("str", "bin")
+Test = Callable[[Any, Typed], bool]  # (the variable as it was | MISS, what is to be stored) -> whether to store it
+
+
+def _empty(old: Any, new: Typed) -> bool:
+    return new.type in _EMPTYABLE and not new.value
+
+
+def _comparable(old: Any, new: Typed) -> bool:
+    return old is not MISS and old.type == "int" and new.type == "int"
+
+
+_CONDITIONS: Final[dict[str, Test]] = {
+    "ifexists": lambda old, new: old is not MISS,
+    "ifnotexists": lambda old, new: old is MISS,
+    "ifset": lambda old, new: old is not MISS,
+    "ifnotset": lambda old, new: old is MISS,
+    "ifempty": _empty,
+    "ifnotempty": lambda old, new: not _empty(old, new),
+    "ifgt": lambda old, new: not _comparable(old, new) or old.value > new.value,
+    "iflt": lambda old, new: not _comparable(old, new) or old.value < new.value,
+}
+
+
+def test_of(condition: str, name: Name) -> Test | None:
+    """What a condition of set-var asks, None when it is unknown. Variables of the process exist since the configuration
+    named them, set or not (observed)."""
+    if name.scope == "proc" and condition in ("ifexists", "ifnotexists"):
+        answer = condition == "ifexists"
+        return lambda old, new: answer
+    return _CONDITIONS.get(condition)
+
+
 def get(ctx: Any, name: str) -> Typed | Absent:
     """The value of a variable by its text name, for code that runs rarely (runtime API, scripts)."""
     value: Typed | Absent = reader(parse_name(name))(ctx)
