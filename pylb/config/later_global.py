@@ -98,10 +98,6 @@ HTTP = (
         "lua-load, lua-load-per-thread", "path str*:argument", UNSAFE, "A Lua script with rules' functions.", many=True
     ),
     Row("lua-prepend-path", "str:path str*:type", HARMLESS, "Where Lua looks for modules.", many=True),
-    Row(
-        "set-var", "str:name str+:expression", UNSAFE, "A process variable with the value of an expression.", many=True
-    ),
-    Row("set-var-fmt", "str:name str:format", UNSAFE, "A process variable with the value of a format.", many=True),
 )
 
 TLS = (

@@ -12,29 +12,6 @@ from pylb.sample.values import MISS, Absent, Typed
 
 Step = Callable[[Typed, Any], Any]
 
-_EMPTYABLE = ("str", "bin")
-
-
-def _greater(old: Typed, new: Typed) -> bool:
-    return old.type != "int" or new.type != "int" or old.value > new.value
-
-
-def _less(old: Typed, new: Typed) -> bool:
-    return old.type != "int" or new.type != "int" or old.value < new.value
-
-
-# Condition -> (variable as it was | MISS, input) -> whether to store.
-_CONDITIONS: dict[bytes, Callable[[Any, Typed], bool]] = {
-    b"ifexists": lambda old, new: old is not MISS,
-    b"ifnotexists": lambda old, new: old is MISS,
-    b"ifset": lambda old, new: old is not MISS,
-    b"ifnotset": lambda old, new: old is MISS,
-    b"ifempty": lambda old, new: new.type in _EMPTYABLE and not new.value,
-    b"ifnotempty": lambda old, new: new.type not in _EMPTYABLE or bool(new.value),
-    b"ifgt": lambda old, new: old is MISS or _greater(old, new),
-    b"iflt": lambda old, new: old is MISS or _less(old, new),
-}
-
 
 @converter("set-var", takes="any", out="any", args=("var", "str?", "str?", "str?", "str?"), usage="(<var>[,<cond>...])")
 def set_var(name: variables.Name, *conditions: bytes) -> Step:
@@ -46,9 +23,11 @@ def set_var(name: variables.Name, *conditions: bytes) -> Step:
     """
     tests = []
     for condition in conditions:
-        if condition not in _CONDITIONS:
-            raise ValueError(f'unknown condition "{condition.decode("utf-8", "surrogateescape")}"')
-        tests.append(_CONDITIONS[condition])
+        text = condition.decode("utf-8", "surrogateescape")
+        test = variables.test_of(text, name)
+        if test is None:
+            raise ValueError(f'unknown condition "{text}"')
+        tests.append(test)
     write, read = variables.writer(name), variables.reader(name)
 
     def store(value: Typed, ctx: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from pylb.config.words import Words
 from pylb.errors import ConfigError
@@ -17,20 +17,8 @@ from pylb.sample.values import Absent, Typed
 Build = Callable[[Any], Callable[[Any], None]]
 _FORMS = "Expects 'set-var(<var-name>)', 'set-var-fmt(<var-name>)' or 'unset-var(<var-name>)'"
 
-# Name of a condition -> test(old value or MISS, new value): whether to store.
-_CONDITIONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
-    "ifexists": lambda old, new: not isinstance(old, Absent),
-    "ifnotexists": lambda old, new: isinstance(old, Absent),
-    "ifempty": lambda old, new: not new,
-    "ifnotempty": lambda old, new: bool(new) or new == 0,
-    "ifset": lambda old, new: not isinstance(old, Absent),
-    "ifnotset": lambda old, new: isinstance(old, Absent),
-    "ifgt": lambda old, new: not isinstance(old, Absent) and old.value > new,
-    "iflt": lambda old, new: not isinstance(old, Absent) and old.value < new,
-}
 
-
-def _named(words: Words) -> tuple[store.Name, list[Callable[[Any, Any], bool]]]:
+def _named(words: Words) -> tuple[store.Name, list[store.Test]]:
     """Variable and conditions in the parentheses of the action's name."""
     text = words.line.words[words.index - 1]
     verb, bracket, rest = text.partition("(")
@@ -41,21 +29,20 @@ def _named(words: Words) -> tuple[store.Name, list[Callable[[Any, Any], bool]]]:
     name, *conditions = [part.strip() for part in rest[:-1].split(",")]
     if not name:
         words.fail("Empty variable name cannot be accepted")
-    tests = []
+    tests: list[store.Test] = []
+    try:
+        variable = store.parse_name(name)
+    except ValueError as error:
+        raise ConfigError(str(error), words.last_span) from None
     for condition in conditions:
-        test = _CONDITIONS.get(condition)
+        test = store.test_of(condition, variable)
         if test is None:
             words.fail(f"invalid condition '{condition}'")
         tests.append(test)
-    try:
-        return store.parse_name(name), tests
-    except ValueError as error:
-        raise ConfigError(str(error), words.last_span) from None
+    return variable, tests
 
 
-def _storing(
-    read: Callable[[Any], Any], kind: str, name: store.Name, tests: list[Callable[[Any, Any], bool]]
-) -> Callable[[Any], None]:
+def _storing(read: Callable[[Any], Any], kind: str, name: store.Name, tests: list[store.Test]) -> Callable[[Any], None]:
     write = store.writer(name)
     old = store.reader(name)
 
@@ -75,7 +62,7 @@ def _storing(
             return
         new = value if kind == "any" else Typed(kind, value)
         before = old(ctx)
-        if all(test(before, new.value) for test in tests):
+        if all(test(before, new) for test in tests):
             write(ctx, new)
 
     if tests:
@@ -85,8 +72,9 @@ def _storing(
 
 @action("set-var", places=ALL, usage="(<scope>.<name>[,<condition>...]) <expression>", parenthesis=True)
 def set_var(words: Words, site: Site) -> Build:
-    """Stores the value of an expression in a variable; nothing changes when the expression yields nothing. Conditions:
-    ifexists, ifnotexists, ifempty, ifnotempty, ifset, ifnotset, ifgt, iflt. Manual 4.2."""
+    """Stores the value of an expression in a variable; nothing changes when the expression yields nothing. Conditions,
+    of which all must hold: ifexists, ifnotexists, ifset, ifnotset (the variable), ifempty, ifnotempty (the value; only
+    texts are ever empty), ifgt, iflt (the variable is greater or less, when both are integers). Manual 4.2."""
     name, tests = _named(words)
     parsed = expression.parse(words, site)
     return lambda program: _storing(parsed.compile(program), parsed.type, name, tests)

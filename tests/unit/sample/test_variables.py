@@ -59,3 +59,39 @@ def test_the_end_of_a_scope_forgets_only_its_own() -> None:
         variables.set(ctx, name, Typed("int", 1))
     variables.end_scope(ctx, "req")
     assert sorted(ctx.variables or {}) == ["res.a", "txn.a"]
+
+
+def stored(condition: str, name: str, old: Typed | None, new: Typed) -> bool:
+    test = variables.test_of(condition, variables.parse_name(name))
+    assert test is not None
+    return test(MISS if old is None else old, new)
+
+
+@pytest.mark.parametrize(
+    ("condition", "unset", "text", "number"),
+    [
+        ("ifexists", False, True, True),
+        ("ifnotexists", True, False, False),
+        ("ifset", False, True, True),
+        ("ifnotset", True, False, False),
+        ("ifgt", True, True, False),
+        ("iflt", True, True, True),
+    ],
+)
+def test_conditions_on_the_variable(condition: str, unset: bool, text: bool, number: bool) -> None:
+    """The value to be stored is 7; the variable is not set, a text, or 5."""
+    olds = (None, Typed("str", b"x"), Typed("int", 5))
+    assert [stored(condition, "txn.a", old, Typed("int", 7)) for old in olds] == [unset, text, number]
+
+
+def test_only_texts_are_ever_empty() -> None:
+    values = [Typed("str", b""), Typed("bin", b""), Typed("str", b"a"), Typed("int", 0), Typed("bool", False)]
+    assert [stored("ifempty", "txn.a", None, value) for value in values] == [True, True, False, False, False]
+    assert [stored("ifnotempty", "txn.a", None, value) for value in values] == [False, False, True, True, True]
+
+
+def test_variables_of_the_process_exist_although_they_are_not_set() -> None:
+    new = Typed("int", 1)
+    conditions = ("ifexists", "ifnotexists", "ifset", "ifnotset")
+    assert [stored(condition, "proc.a", None, new) for condition in conditions] == [True, False, False, True]
+    assert variables.test_of("ifever", variables.parse_name("proc.a")) is None
