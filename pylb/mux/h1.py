@@ -162,7 +162,7 @@ class H1Front(H1Side):
     def __init__(self, conn: Transport, codec: Codec, limits: Limits) -> None:
         super().__init__(conn, codec, limits)
         self.started = False  # part of a head is in the buffer
-        self.own: H1Back | None = None  # a server connection that no other client may use
+        self.own: list[H1Back] | None = None  # idle server connections that no other client may use
 
     def next_head(self) -> Any:
         """Request, Refusal, CLOSED, or None for not yet."""
@@ -215,7 +215,8 @@ class H1Front(H1Side):
 
     def reset(self) -> None:
         if self.own is not None:
-            self.own.reset()
+            for back in self.own:
+                back.reset()
             self.own = None
         self.conn.close()
 

@@ -6,6 +6,8 @@ use an idle connection that has already been reused; always: any request, any co
 
 A connection that began with a PROXY header speaks for one client: it is that client's own whatever the mode, and serves
 only requests for which the header would be the same again (rules may change addresses, a unique id changes each time).
+A server without an address of its own (0.0.0.0, a mapped port) is a different place for each destination: a connection
+serves only requests that go where it leads.
 
 An idle connection stays registered: an event on it means that the server closed it (or spoke out of turn) and it is
 thrown away. The newest is taken first, so that the oldest can be purged.
@@ -23,25 +25,24 @@ if TYPE_CHECKING:
     from pylb.server.server import Server
 
 POOL_MAX: Final = 1024  # idle connections kept per server when pool-max-conn says nothing
+OWN_MAX: Final = 5  # idle connections that one client keeps for itself; the default of max-session-srv-conns
 
 
 def take(server: Server, first: bool, mode: str, runner: Runner, front: H1Front) -> H1Back | None:
     """An idle connection for this request, attached to `runner`, or None."""
-    own = front.own
-    if own is not None:
-        front.own = None
-        if own.server is server and not own.conn.readable and own.conn.fd >= 0:
-            opening = own.opening
-            if not opening or opening == proxy_protocol.build(runner.subject.current, server):
-                return own
-        own.reset()
+    if front.own is not None:
+        kept = _own(front.own, server, runner.subject.current)
+        if kept is not None:
+            return kept
     idle = server.idle
     if not idle or mode == "never" or (first and mode == "safe"):
         return None
-    if first and mode == "aggressive":
+    back: H1Back
+    if (first and mode == "aggressive") or server.destination is not None:
         for at in range(len(idle) - 1, -1, -1):
-            if idle[at].heads > 1:
-                back: H1Back = idle.pop(at)
+            back = idle[at]
+            if (not first or mode != "aggressive" or back.heads > 1) and _leads(back, server, runner.subject.current):
+                del idle[at]
                 break
         else:
             return None
@@ -53,13 +54,46 @@ def take(server: Server, first: bool, mode: str, runner: Runner, front: H1Front)
     return back
 
 
+def _own(own: list[H1Back], server: Server, stream: Any) -> H1Back | None:
+    """The newest of a client's own connections that fits; those that cannot serve any more are closed."""
+    for at in range(len(own) - 1, -1, -1):
+        back = own[at]
+        if back.server is not server:
+            continue
+        if back.conn.readable or back.conn.fd < 0:
+            pass  # the server closed it, or spoke out of turn
+        elif not _leads(back, server, stream):
+            continue
+        elif not back.opening or back.opening == proxy_protocol.build(stream, server):
+            del own[at]
+            return back
+        del own[at]
+        back.reset()
+    return None
+
+
+def _leads(back: H1Back, server: Server, stream: Any) -> bool:
+    """Whether the connection goes where this stream wants to. Only a server without an address of its own (0.0.0.0, a
+    mapped port) leads to different places; then the socket is asked, and one that has failed leads nowhere."""
+    if server.destination is None:
+        return True
+    try:
+        peer = back.conn.sock.getpeername()
+    except OSError:
+        return False
+    wanted = server.sockaddr_for(stream.session)
+    return bool(peer[:2] == wanted[:2])
+
+
 def give(back: H1Back, now: float, mode: str, front: H1Front) -> None:
     """Parks a connection whose exchange is over: with the client that owns it, or for everybody."""
     server: Server = back.server
     if mode == "never" or back.private:
-        if front.own is not None:
-            front.own.reset()
-        front.own = back
+        if front.own is None:
+            front.own = []
+        elif len(front.own) >= OWN_MAX:
+            front.own.pop(0).reset()
+        front.own.append(back)
         return
     limit = server.pool_max
     if len(server.idle) >= (POOL_MAX if limit < 0 else limit):

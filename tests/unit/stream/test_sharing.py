@@ -13,6 +13,7 @@ from pylb.config.model import RuleLine
 from pylb.errors import NOWHERE
 from pylb.rules import ruleset
 from pylb.rules.verdicts import Outcome, Verdict
+from pylb.server import pool
 from tests.unit.stream.stage import Stage
 from tests.unit.stream.test_laws import Origin
 
@@ -107,6 +108,72 @@ def test_a_header_that_would_differ_takes_another_connection(origin: Origin, sta
         assert name in heard(stage, back)
         back.sendall(RESPONSE)
         assert heard(stage, front).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("reuse", ["never", "safe", "aggressive", "always"])
+def test_a_connection_serves_only_requests_that_go_where_it_leads(
+    reuse: str, origin: Origin, stack: contextlib.ExitStack
+) -> None:
+    """Transparent servers and mapped ports: one server, several destinations."""
+    other = Origin()
+    stack.callback(other.close)
+    stage = Stage([origin.address])
+    stack.callback(stage.close)
+    server = stage.backend.servers[0]
+    stage.backend.reuse = reuse
+    wanted = origin
+    server.sockaddr, server.destination = None, lambda session: wanted.address
+    front = client(stack, stage.listen())
+    opened: dict[Origin, socket.socket] = {}
+    for wanted in (origin, origin, other, origin, other, other):
+        front.sendall(REQUEST)
+        if wanted not in opened:
+            opened[wanted] = accepted(stage, wanted)
+        assert heard(stage, opened[wanted]).startswith(b"GET / ")
+        opened[wanted].sendall(RESPONSE)
+        assert heard(stage, front).startswith(b"HTTP/1.1 200")
+    assert [one.accept() for one in (origin, other)] == [None, None]
+
+
+def test_a_client_keeps_a_few_connections_of_its_own(origin: Origin, stack: contextlib.ExitStack) -> None:
+    origins = [origin, *(Origin() for _ in range(pool.OWN_MAX))]
+    for one in origins[1:]:
+        stack.callback(one.close)
+    stage = Stage([one.address for one in origins])
+    stack.callback(stage.close)
+    stage.backend.reuse = "never"
+    front = client(stack, stage.listen())
+    backs = []
+    for one in origins:  # round robin
+        front.sendall(REQUEST)
+        backs.append(accepted(stage, one))
+        heard(stage, backs[-1])
+        backs[-1].sendall(RESPONSE)
+        heard(stage, front)
+    assert gone(stage, backs[0])  # there is room for five
+    for back in backs[1:]:
+        with pytest.raises(BlockingIOError):
+            back.recv(1)
+    front.close()
+    for back in backs[1:]:
+        assert gone(stage, back)
+
+
+def gone(stage: Stage, conn: socket.socket) -> bool:
+    """Waits for the end of a connection."""
+    ended = []
+
+    def more() -> bool:
+        try:
+            ended.extend([True] if not conn.recv(1) else [])
+        except BlockingIOError:
+            pass
+        except ConnectionResetError:
+            ended.append(True)
+        return bool(ended)
+
+    stage.until(more)
+    return True
 
 
 def test_the_address_that_a_log_wants_is_asked_for_at_once(stack: contextlib.ExitStack) -> None:
