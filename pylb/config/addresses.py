@@ -9,6 +9,7 @@ resolved by whoever opens it. Mistakes are ValueErrors with HAProxy's words, to 
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -51,6 +52,14 @@ _PREFIXES = {
 _PATHS = ("unix", "abns", "abnsz")
 _PORT = re.compile(r"[0-9]+")
 
+# Addresses have variables even outside quotes, where the lexer leaves them (observed; in ports since HAProxy 3). They
+# are those of the process, which `setenv` changes too.
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))", re.A)
+
+
+def _expanded(found: re.Match[str]) -> str:
+    return os.environ.get(found[1] or found[2], "")
+
 
 def parse_address(
     text: str,
@@ -74,9 +83,9 @@ def parse_address(
     descriptors `fd@N` is allowed
     stream      the socket type without a prefix; `streams`, `datagrams` say which types are acceptable
     """
-    if not text:
-        raise ValueError("'' resolves to an empty address (environment variable missing?)")
-    rest, wanted = text, stream
+    rest, wanted = _VARIABLE.sub(_expanded, text), stream
+    if not rest:
+        raise ValueError(f"'{text}' resolves to an empty address (environment variable missing?)")
     for word, value in (("stream+", True), ("dgram+", False)):
         if rest.startswith(word):
             rest, wanted = rest[len(word) :], value

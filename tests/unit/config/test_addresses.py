@@ -125,3 +125,14 @@ def test_any_text_is_an_address_or_a_value_error(text: str) -> None:
     except ValueError:
         return
     assert isinstance(address, Address)
+
+
+def test_variables_of_the_environment_stand_even_outside_quotes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lexer expands them inside double quotes only; addresses have them everywhere."""
+    monkeypatch.setenv("PYLB_HOST", "192.0.2.1")
+    monkeypatch.setenv("PYLB_PORT", "8080")
+    monkeypatch.delenv("PYLB_NONE", raising=False)
+    found = [parse_address(text) for text in ("$PYLB_HOST:80", "${PYLB_HOST}:${PYLB_PORT}", "${PYLB_NONE}192.0.2.1:1")]
+    assert [(one.host, one.port) for one in found] == [("192.0.2.1", 80), ("192.0.2.1", 8080), ("192.0.2.1", 1)]
+    with pytest.raises(ValueError, match=r"'\$PYLB_NONE' resolves to an empty address"):
+        parse_address("$PYLB_NONE")
