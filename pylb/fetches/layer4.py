@@ -246,8 +246,17 @@ _WORDS = {
 }
 
 
-def _tcp_info(ctx: Any, word: int) -> int | Absent:
-    sock = getattr(ctx.session.connection, "sock", None)
+def _client_socket(ctx: Any) -> Any:
+    return getattr(ctx.session.connection, "sock", None)
+
+
+def _server_socket(ctx: Any) -> Any:
+    """The socket of the connection to the server; None before and after it."""
+    back = ctx.stream.back if ctx.stream is not None else None
+    return getattr(getattr(back, "conn", back), "sock", None)
+
+
+def _tcp_info(sock: Any, word: int) -> int | Absent:
     if sock is None:
         return MISS
     try:
@@ -260,16 +269,16 @@ def _tcp_info(ctx: Any, word: int) -> int | Absent:
     return value
 
 
-def _timing(word: int) -> Callable[..., Fetch]:
+def _timing(socket_of: Callable[[Any], Any], word: int) -> Callable[..., Fetch]:
     def factory(unit: Any = None) -> Fetch:
         name = unit.decode() if isinstance(unit, bytes) else unit or "ms"
         if name not in ("ms", "us"):
             raise ValueError(f"expects 'us' or 'ms', got '{name}'")
         if name == "us":
-            return lambda ctx: _tcp_info(ctx, word)
+            return lambda ctx: _tcp_info(socket_of(ctx), word)
 
         def read(ctx: Any) -> Any:
-            value = _tcp_info(ctx, word)
+            value = _tcp_info(socket_of(ctx), word)
             return value if isinstance(value, Absent) else value // 1000
 
         return read
@@ -278,11 +287,11 @@ def _timing(word: int) -> Callable[..., Fetch]:
 
 
 def _counting(word: int) -> Callable[[], Fetch]:
-    return lambda: lambda ctx: _tcp_info(ctx, word)
+    return lambda: lambda ctx: _tcp_info(_client_socket(ctx), word)
 
 
 _MEANING = {
-    "rtt": "Smoothed round trip time of the client connection, in milliseconds or as `us` says in microseconds.",
+    "rtt": "Smoothed round trip time of the connection, in milliseconds or as `us` says in microseconds.",
     "rttvar": "Variation of the round trip time, in milliseconds or as `us` says in microseconds.",
     "unacked": "Segments sent to the client and not acknowledged yet.",
     "sacked": "Segments acknowledged selectively.",
@@ -291,6 +300,7 @@ _MEANING = {
     "fackets": "Segments of forward acknowledgement.",
     "reordering": "Reordering degree of the client connection.",
 }
+_SOURCE = "From the kernel's TCP_INFO; nothing on other sockets."
 for _name, _word in _WORDS.items():
     _timed = _name.startswith("rtt")
     fetch(
@@ -298,8 +308,18 @@ for _name, _word in _WORDS.items():
         out="int",
         scope=Scope.CLIENT,
         args=("str?",) if _timed else (),
-        doc=f"{_MEANING[_name]} From the kernel's TCP_INFO; nothing on other sockets.",
-    )(_timing(_word) if _timed else _counting(_word))
+        usage="([<unit>])" if _timed else "",
+        doc=f"{_MEANING[_name]} {_SOURCE}",
+    )(_timing(_client_socket, _word) if _timed else _counting(_word))
+    if _timed:
+        fetch(
+            f"bc_{_name}",
+            out="int",
+            scope=Scope.RESPONSE_INFO,
+            args=("str?",),
+            usage="([<unit>])",
+            doc=f"{_MEANING[_name]} Of the connection to the server. {_SOURCE}",
+        )(_timing(_server_socket, _word))
 
 
 @fetch("so_id", out="int", scope=Scope.CLIENT_STREAM)
@@ -342,9 +362,7 @@ def _server_side(peer: bool) -> Callable[[Any], Any]:
     """Socket address of the connection to the server: its peer, or our own end."""
 
     def address(ctx: Any) -> Any:
-        back = getattr(ctx.stream, "back", None) if ctx.stream is not None else None
-        transport = getattr(back, "transport", None) or getattr(back, "connection", None) or back
-        sock = getattr(transport, "sock", None)
+        sock = _server_socket(ctx)
         if sock is None:
             return None
         try:
