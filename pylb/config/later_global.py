@@ -22,7 +22,7 @@ PROCESS = (
     Row("default-path", "current|config|parent|origin path?", HARMLESS, "What relative file names start from."),
     Row("dns-accept-family", "str:families", HARMLESS, "Address families of resolved names."),
     Row("expose-deprecated-directives", "", HARMLESS, "Deprecated words load without a warning."),
-    Row("expose-experimental-directives", "", HARMLESS, "Experimental words may be used."),
+    Row("expose-experimental-directives", "", Status.FULL, "Experimental words may be used: `normalize-uri`."),
     Row("external-check", "preserve-env?", HARMLESS, "External checks may run programs; they do not run here yet."),
     Row("fd-hard-limit", "int", HARMLESS, "Most descriptors that the process asks for."),
     Row("force-cfg-parser-pause", "time", HARMLESS, "Pause while reading the configuration, for tests."),

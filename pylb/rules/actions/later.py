@@ -93,13 +93,6 @@ _declare(
     parenthesis=True,
 )
 _declare("send-spoe-group", _CONTENT, "<engine> <group>", Status.UNSAFE, "Asks an SPOE agent. Manual 4.2.")
-_declare(
-    "normalize-uri",
-    ("http-request",),
-    "<normalizer>",
-    Status.UNSAFE,
-    "Brings the URI into a normal form (RFC 3986 section 6). Manual 4.2.",
-)
 _declare("lua.", _CONTENT, "<function> [<arguments>]", Status.UNSAFE, "Runs a Lua function. Manual 4.2.", prefix=True)
 _declare("cache-use", ("http-request",), "<cache>", Status.HARMLESS, "Answers from a cache. Manual 6.2.")
 _declare("cache-store", ("http-response",), "<cache>", Status.HARMLESS, "Keeps the response in a cache. Manual 6.2.")
