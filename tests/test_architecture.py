@@ -30,7 +30,7 @@ LEVELS = [
     ("services", "background", "scripting"),
     ("standard",),
     ("program",),
-    ("process", "demo"),
+    ("process", "demo", "editing"),
     ("main",),
     ("__main__",),
 ]

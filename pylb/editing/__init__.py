@@ -1,0 +1,1 @@
+"""Gestures on configuration files: what reads, judges and rewrites them without serving anything."""
