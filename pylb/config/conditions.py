@@ -342,8 +342,9 @@ def feature(here: Surroundings, values: list[str]) -> bool:
     return has_feature(values[0])
 
 
-ALWAYS = frozenset({"ACCEPT4", "CRYPT_H", "EPOLL", "GETADDRINFO", "LIBCRYPT", "POLL"})
-"""Features that the language or the operating system gives to pylb."""
+ALWAYS = frozenset({"ACCEPT4", "CRYPT_H", "EPOLL", "GETADDRINFO", "LIBCRYPT", "PCRE2", "POLL"})
+"""Features that the language or the operating system gives to pylb. PCRE2 is the dialect of regular expressions
+(sample/regexes.py), which is what a configuration that asks wants to know."""
 
 BY_WORD: dict[str, tuple[tuple[Kind, str, str], ...]] = {
     "OPENSSL": ((Kind.BIND, "ssl", ""), (Kind.SERVER, "ssl", "")),

@@ -135,6 +135,7 @@ def test_the_claimed_version_is_between_the_supported_ones() -> None:
 
 def test_features_follow_the_registry() -> None:
     assert conditions.features()["EPOLL"] is True
+    assert conditions.has_feature("PCRE2") and not conditions.has_feature("PCRE")
     assert conditions.has_feature("OPENSSL") is not any(
         word is None or word.status.inert
         for word in (conditions.registry.find(kind, name, place) for kind, name, place in conditions.BY_WORD["OPENSSL"])
