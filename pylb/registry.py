@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import enum
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -49,6 +49,8 @@ class Kind(enum.Enum):
     SERVICE = "service"
     COMMAND = "runtime command"
 
+    __hash__ = object.__hash__  # Enum's own is Python code, and tables are asked several times per line
+
 
 @dataclass(frozen=True, slots=True)
 class Word:
@@ -71,6 +73,7 @@ class Word:
 
 _tables: dict[tuple[Kind, str], dict[str, Word]] = {}
 _words: list[Word] = []
+_longest: dict[tuple[Kind, str], dict[str, int]] = {}
 
 
 class DuplicateWord(Exception):
@@ -103,12 +106,25 @@ def declare(
             if name in table:
                 raise DuplicateWord(f"{kind.value} {name!r} in {place!r} is declared twice")
             table[name] = word
+            first, _, rest = name.partition(" ")
+            longest = _longest.setdefault((kind, place), {})
+            longest[first] = max(longest.get(first, 1), 1 + rest.count(" ") + bool(rest))
     _words.append(word)
     return word
 
 
 def find(kind: Kind, name: str, place: str = "") -> Word | None:
     return _tables.get((kind, place), {}).get(name)
+
+
+def table(kind: Kind, place: str = "") -> Mapping[str, Word]:
+    """One table as it is, and as it grows, for readers that ask it once per line."""
+    return _tables.setdefault((kind, place), {})
+
+
+def longest(kind: Kind, place: str = "") -> Mapping[str, int]:
+    """First word of a name -> how many words the longest name has that starts with it."""
+    return _longest.setdefault((kind, place), {})
 
 
 def names(kind: Kind, place: str = "") -> Iterable[str]:
@@ -122,7 +138,7 @@ def words(kind: Kind | None = None) -> Iterator[Word]:
 
 
 def places(kind: Kind) -> list[str]:
-    return [place for k, place in _tables if k is kind]
+    return [place for (k, place), table in _tables.items() if k is kind and table]
 
 
 def _decorator(kind: Kind, names: str | Iterable[str], facts: dict[str, Any]) -> Callable[[F], F]:
@@ -159,7 +175,11 @@ def bind_option(*names: str, **facts: Any) -> Callable[[F], F]:
 
 
 def server_option(*names: str, **facts: Any) -> Callable[[F], F]:
-    """A word of a server or default-server line. Factory: `(words: Words, server: ServerLine) -> None`."""
+    """A word of a server or default-server line. Factory: `(words: Words, server: ServerLine) -> None`.
+
+    `plain=True` promises that it only stores immutable values made of its own arguments in `server.values`, and reports
+    nothing but errors: what a sequence of such words makes is computed once per configuration.
+    """
     return _decorator(Kind.SERVER, names, facts)
 
 

@@ -83,6 +83,11 @@ def parse_address(
     descriptors `fd@N` is allowed
     stream      the socket type without a prefix; `streams`, `datagrams` say which types are acceptable
     """
+    literal = _LITERAL.match(text)
+    if literal is not None and stream and streams and port != "none":
+        number = int(literal[2])
+        if 0 < number <= 65535:
+            return Address("ipv4", literal[1], number, number, text=text)
     rest, wanted = _VARIABLE.sub(_expanded, text), stream
     if not rest:
         raise ValueError(f"'{text}' resolves to an empty address (environment variable missing?)")
@@ -182,6 +187,7 @@ def _port(text: str, zero: bool) -> int:
 
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}\Z")
+_LITERAL = re.compile(rf"({_OCTET}(?:\.{_OCTET}){{3}}):([0-9]{{1,5}})\Z")  # what most servers have
 
 
 def numeric_family(host: str) -> str:

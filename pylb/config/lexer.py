@@ -19,6 +19,7 @@ from pylb.errors import Span
 PSEUDO_VARIABLES = (".FILE", ".LINE", ".SECTION")
 MAX_WORDS = 64  # HAProxy's limit per line, kept so that a file that loads here also loads there
 
+_PLAIN_LINE = re.compile(r"[ !$-&(-\[\]-~\t\v\f]*\Z")  # ASCII without quotes, backslashes and comments
 _SIMPLE_LINE = re.compile(r"[^\"'\\#\r\0]*\Z")
 _SIMPLE_WORD = re.compile(r"[^ \t\v\f]+")
 _PLAIN = re.compile(r"[^ \t\v\f\r\0\\\"'#]+")  # outside quotes
@@ -43,13 +44,26 @@ Lookup = Callable[[str], str | None]
 class Spans(Sequence[Span]):
     """The places of a line's words, made into Spans only when one is asked for."""
 
-    __slots__ = ("edges", "file", "line", "text")
+    __slots__ = ("_edges", "file", "line", "text")
 
-    def __init__(self, file: str, line: int, text: str, edges: list[tuple[int, int]]) -> None:
+    def __init__(self, file: str, line: int, text: str, edges: list[tuple[int, int]] | None = None) -> None:
         self.file = file
         self.line = line
         self.text = text
-        self.edges = edges
+        self._edges = edges  # None for a plain line: found when a place is asked for
+
+    @property
+    def edges(self) -> list[tuple[int, int]]:
+        edges = self._edges
+        if edges is None:
+            edges = self._edges = [match.span() for match in _SIMPLE_WORD.finditer(self.text)]
+        return edges
+
+    def _first(self) -> Span:
+        """The place of the first word, which every line needs and few lines more."""
+        text = self.text
+        start = len(text) - len(text.lstrip(_BLANKS))
+        return Span(self.file, self.line, start, start + len(text.split(None, 1)[0]), text)
 
     def __len__(self) -> int:
         return len(self.edges)
@@ -59,6 +73,8 @@ class Spans(Sequence[Span]):
     @overload
     def __getitem__(self, index: slice) -> list[Span]: ...
     def __getitem__(self, index: int | slice) -> Span | list[Span]:
+        if index == 0 and self._edges is None:
+            return self._first()
         if isinstance(index, slice):
             return [Span(self.file, self.line, a, b, self.text) for a, b in self.edges[index]]
         start, end = self.edges[index]
@@ -98,6 +114,14 @@ def excerpt(text: str, position: int, width: int = 80) -> tuple[str, int]:
     if len(line) > width:
         line = line[: width - 3] + "..."
     return "".join(c if c.isprintable() else "?" for c in line), at
+
+
+def plain(text: str) -> list[str] | None:
+    """Words of a line in which nothing but blanks has a meaning, as most lines are; None for any other line."""
+    if _PLAIN_LINE.match(text) is None:
+        return None
+    words = text.split()
+    return words if len(words) <= MAX_WORDS else None
 
 
 def split(text: str, lookup: Lookup) -> tuple[list[str], list[tuple[int, int]], LexError | None]:

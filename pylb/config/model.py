@@ -121,6 +121,8 @@ class ProxyConfig(Record):
         self.loggers: list[Any] = []  # log.keywords records; "log global" is kept as the string "global"
         self.number = 0  # position in the file, HAProxy's proxy id when `id` is absent
         self.explicit_defaults = False  # the header line says `from`
+        self.server_names: dict[str, ServerLine] = {}  # the servers by name, and by `id`
+        self.server_ids: dict[int, ServerLine] = {}
 
     @property
     def is_front(self) -> bool:
@@ -141,7 +143,7 @@ class ProxyConfig(Record):
         self.where = dict(origin.where)
         self.acls = dict(origin.acls)
         self.rules = {place: list(rules) for place, rules in origin.rules.items()}
-        self.default_server = dict(origin.default_server)
+        self.default_server = origin.default_server  # replaced, never changed
         self.loggers = list(origin.loggers)
 
 
@@ -165,6 +167,15 @@ class Use:
     count: int = 1
 
 
+@dataclass(slots=True)
+class Tail:
+    """What the words behind a server's address made of its values; equal words make equal values (see `tails`)."""
+
+    base: dict[str, Any]  # the default-server values they were added to; held, because keys contain its id
+    values: dict[str, Any]
+    uses: list[Use]
+
+
 class Configuration:
     """A whole configuration: what all files of one load said, and what was wrong with them."""
 
@@ -179,15 +190,17 @@ class Configuration:
         self._indexed = 0  # how many of `proxies` are in the index
         self.sources: list[SourceFile] = []  # every file of the load, line by line as it was written
         self.used: dict[int, Use] = {}  # id of a registry Word -> where it was used; see `use`
+        self.tails: dict[tuple[object, ...], Tail] = {}  # of server lines, by their words (server/templates.py)
 
-    def use(self, word: Word, span: Span) -> None:
+    def use(self, word: Word, span: Span) -> Use:
         """Notes that a registered word occurs. Whoever looks a word up calls this, so that a word which is not acted
         upon is reported once, and a start with an unsafe one can be refused (`inert`)."""
         use = self.used.get(id(word))
         if use is None:
-            self.used[id(word)] = Use(word, span)
+            use = self.used[id(word)] = Use(word, span)
         else:
             use.count += 1
+        return use
 
     def inert(self, status: Status) -> list[Use]:
         """The uses of words with that status (HARMLESS, UNSAFE or PARTIAL), in order of first use."""

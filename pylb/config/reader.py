@@ -82,6 +82,7 @@ class Reader:
         self.number = 0
         self.blocks = blocks.Blocks(self.config.report, environment)
         self.lookup = self.variable  # one bound method for all lines
+        self.sections = registry.table(Kind.SECTION)
 
     def announce(self, files: list[str]) -> None:
         """Sets the variables that HAProxy defines for its configuration."""
@@ -121,6 +122,11 @@ class Reader:
         self.blocks.end(Span(name, len(source.lines) - (not last)))
 
     def line(self, text: str) -> None:
+        plain = lexer.plain(text)
+        if plain is not None:
+            if plain:
+                self.words(plain, lexer.Spans(self.file, self.number, text))
+            return
         words, edges, error = lexer.split(text, self.lookup)
         if error is not None:
             if error.position < 0:
@@ -130,8 +136,10 @@ class Reader:
             return
         if not words:
             return
-        spans = lexer.Spans(self.file, self.number, text, edges)
-        if words[0].startswith("."):
+        self.words(words, lexer.Spans(self.file, self.number, text, edges))
+
+    def words(self, words: list[str], spans: lexer.Spans) -> None:
+        if words[0][:1] == ".":
             self.blocks.directive(words, spans)
         elif self.blocks.active:
             self.statement(words, spans)
@@ -149,12 +157,12 @@ class Reader:
             words, spans = words[:cut], lexer.Spans(spans.file, spans.line, spans.text, spans.edges[:cut])
             if not words:
                 return
-        section = registry.find(Kind.SECTION, words[0])
+        section = self.sections.get(words[0])
         if section is not None:
             self.open(section, Line(words, spans, self.config, None, words[0]))
             return
-        prefix = words[0] if words[0] in ("no", "default") else ""
-        if prefix:
+        prefix = words[0]
+        if prefix in ("no", "default"):
             words, spans = (
                 words[1:] or [""],
                 lexer.Spans(spans.file, spans.line, spans.text, spans.edges[1:] or spans.edges),
@@ -200,9 +208,11 @@ class Reader:
 def find_keyword(line: Line) -> Word | None:
     """The registered word that the line starts with, the longest name first; sets `line.name`."""
     words, place = line.words, line.place
-    for count in range(min(MAX_NAME_WORDS, len(words)), 0, -1):
+    table = registry.table(Kind.KEYWORD, place)
+    longest = registry.longest(Kind.KEYWORD, place).get(words[0], 0)
+    for count in range(min(longest, MAX_NAME_WORDS, len(words)), 0, -1):
         name = words[0] if count == 1 else " ".join(words[:count])
-        word = registry.find(Kind.KEYWORD, name, place)
+        word = table.get(name)
         if word is not None:
             line.name = name
             return word
@@ -223,7 +233,11 @@ def run(word: Word, line: Line) -> None:
             raise ConfigError(f"negation/default is not supported for option '{name}'.", line.span)
         raise ConfigError(NEGATION, line.span)
     check_arity(word, line)
-    line.config.use(word, line.span)
+    known = line.config.used.get(id(word))
+    if known is None:
+        line.config.use(word, line.span)
+    else:
+        known.count += 1
     word.factory(line)
 
 

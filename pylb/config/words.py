@@ -47,7 +47,7 @@ class Line:
 
     def args(self) -> Words:
         """A cursor that stands behind the keyword."""
-        return Words(self, len(self.name.split(" ")) if self.name else 1)
+        return Words(self, self.name.count(" ") + 1)
 
     def set(self, value: Any) -> None:
         """Stores the value under the keyword's own name."""
@@ -76,11 +76,11 @@ class Words:
 
     def next(self, message: str = "") -> str:
         """Takes a word; at the end of the line raises ConfigError(message)."""
-        word = self.peek()
-        if word is None:
+        index, words = self.index, self.line.words
+        if index >= len(words):
             raise ConfigError(message or f"'{self.line.name}' expects an argument", self.span)
-        self.index += 1
-        return word
+        self.index = index + 1
+        return words[index]
 
     def accept(self, *wanted: str) -> str | None:
         """Takes the next word when it is one of `wanted`."""

@@ -23,6 +23,13 @@ from pylb.registry import Status
 def load(options: Options) -> Program:
     """Reads and compiles. Prints every problem; raises Stop when there is one that counts."""
     collector.loading()
+    try:
+        return _load(options)
+    finally:
+        collector.loaded()
+
+
+def _load(options: Options) -> Program:
     standard.load()
     if options.localpeer:
         os.environ["HAPROXY_LOCALPEER"] = options.localpeer

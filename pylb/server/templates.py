@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pylb import registry
 from pylb.balance.keywords import kind_of_proxy
 from pylb.config.addresses import check_numeric, parse_address
-from pylb.config.model import ServerLine
+from pylb.config.model import ServerLine, Tail, Use
 from pylb.errors import ConfigError, did_you_mean
 from pylb.registry import Kind, keyword
 
@@ -30,17 +30,15 @@ def server(line: Line) -> None:
     """
     words = line.args()
     usage = "'server' expects <name> and <addr>[:<port>] as arguments."
-    name = words.next(usage)
-    name_span = words.last_span
-    text = words.next(usage)
+    name, text = words.next(usage), words.next(usage)
     stray = _STRAY.search(name)
     if stray:
-        raise ConfigError(f"character '{stray[0]}' is not permitted in server name '{name}'.", name_span)
-    record = ServerLine(name, None, line.span, dict(line.proxy.default_server))
+        raise ConfigError(f"character '{stray[0]}' is not permitted in server name '{name}'.", line.spans[1])
+    record = ServerLine(name, None, line.span, line.proxy.default_server)
     label = f"'server {line.proxy.name}/{name}' : "
     record.address = _address(words, text, label)
-    _options(words, record, label)
-    _enter(line, record, name_span)
+    _tail(words, record, label)
+    _enter(line, record)
 
 
 @keyword("default-server", places=("defaults", "listen", "backend"), usage="[param*]")
@@ -67,7 +65,7 @@ def server_template(line: Line) -> None:
         label = f"'server-template {line.proxy.name}/{prefix}' : "
         record.address = _address(cursor, text, label)
         _options(cursor, record, label)
-        _enter(line, record, line.spans[1])
+        _enter(line, record)
 
 
 def _range(text: str, line: Line) -> tuple[int, int]:
@@ -89,39 +87,75 @@ def _address(words: Words, text: str, label: str) -> Address:
     return address
 
 
-def _options(words: Words, record: ServerLine, label: str) -> None:
-    known = registry.names(Kind.SERVER)
+def _tail(words: Words, record: ServerLine, label: str) -> None:
+    """The options of a server line. Files with many servers repeat them, so what they made is kept per sequence of
+    words, as far as all of them are `plain`: words whose value depends on their own arguments alone."""
+    tail = words.line.words[words.index :]
+    base = record.values
+    if not tail:
+        record.values = base.copy()
+        return
+    tails = words.line.config.tails
+    key = (id(base), *tail)
+    known = tails.get(key)
+    if known is not None:
+        record.values = known.values.copy()
+        for use in known.uses:
+            use.count += 1
+        return
+    record.values = base.copy()
+    uses = _options(words, record, label)
+    if uses is not None:
+        tails[key] = Tail(base, record.values.copy(), uses)
+
+
+def _options(words: Words, record: ServerLine, label: str) -> list[Use] | None:
+    """Runs the options; returns which were used, or None when one of them is not `plain`."""
+    known = registry.table(Kind.SERVER)
+    line = words.line
+    used = line.config.used
+    uses: list[Use] | None = []
     while not words.end:
         name = words.next()
-        word = registry.find(Kind.SERVER, name)
+        word = known.get(name)
         if word is None:
             guess = did_you_mean(name, known) or "."
             hint = " Hint: no address was expected for this server." if record.name == DEFAULT else ""
             words.fail(f"{label}unknown keyword '{name}'{guess}{hint}")
-        words.line.config.use(word, words.last_span)
+        use = used.get(id(word))
+        if use is None:
+            use = line.config.use(word, words.last_span)
+        else:
+            use.count += 1
+        if uses is not None:
+            if word.facts.get("plain"):
+                uses.append(use)
+            else:
+                uses = None
         try:
             word.factory(words, record)
         except ConfigError as error:
             raise ConfigError(f"{label}{error.message}", error.span, error.hint) from None
+    return uses
 
 
-def _enter(line: Line, record: ServerLine, span: Any) -> None:
+def _enter(line: Line, record: ServerLine) -> None:
     """Adds the server; a second one of that name, or of that id, is an error."""
     proxy = line.proxy
-    other = next((each for each in proxy.servers if each.name == record.name), None)
-    if other is not None:
+    other = proxy.server_names.setdefault(record.name, record)
+    if other is not record:
         raise ConfigError(
             f"{kind_of_proxy(proxy)} '{proxy.name}', another server named '{record.name}' was already defined "
             f"at line {other.span.line}, please use distinct names.",
-            span,
+            line.spans[1],
         )
     number = record.values.get("id")
     if number is not None:
-        other = next((each for each in proxy.servers if each.values.get("id") == number), None)
-        if other is not None:
+        other = proxy.server_ids.setdefault(number, record)
+        if other is not record:
             raise ConfigError(
                 f"'server {proxy.name}/{record.name}' : 'id' : custom id {number} already used at "
                 f"{other.span.file}:{other.span.line} ('server {other.name}').",
-                span,
+                line.spans[1],
             )
     proxy.servers.append(record)

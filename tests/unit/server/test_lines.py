@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pylb.config.reader import parse_text
 from pylb.errors import Severity
 from pylb.server import state
 from tests.unit.server.backends import Bench, backend_of
@@ -159,3 +160,22 @@ def test_ssl_is_unsafe_while_nothing_encrypts() -> None:
 def test_http_keys_fall_back_to_roundrobin_in_tcp_mode() -> None:
     bench = Bench("listen b\n    mode tcp\n    balance uri\n    server s 127.0.0.1:80\n")
     assert "Layer 7 hash not possible for proxy 'b' (needs 'mode http'). Falling back to round robin." in bench.messages
+
+
+def test_equal_words_make_equal_values_that_are_not_shared() -> None:
+    config = parse_text(
+        "backend b\n server a :1 weight 3 inter 2s\n server b :2 weight 3 inter 2s\n default-server maxconn 7\n"
+        " server c :3 weight 3 inter 2s\nbackend c\n server a :1 weight 3 inter 2s\n"
+    )
+    a, b, c = config.proxies[0].servers
+    assert a.values == b.values == config.proxies[1].servers[0].values == {"weight": 3, "inter": 2000}
+    assert c.values == {"weight": 3, "inter": 2000, "maxconn": 7}
+    a.values["weight"] = 9
+    assert b.values["weight"] == 3
+    weight = next(use for use in config.used.values() if use.word.name == "weight")
+    assert weight.count == 4
+
+
+def test_every_line_with_a_mistake_is_named() -> None:
+    config = parse_text("backend b\n server a :1 weight 999\n server b :1 weight 999\n")
+    assert [item.span.line for item in config.report.items] == [2, 3]
