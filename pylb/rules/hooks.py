@@ -213,9 +213,13 @@ def add(line: Line, place: Place) -> None:
     store(line, rule, place.name)
 
 
+PASSES = "passes"  # attribute of the `build` of a final action whose arguments let it do nothing at times
+
+
 def unconditional(rule: RuleLine) -> bool:
     """Whether nothing behind this rule can ever run."""
-    return rule.condition is None and bool(rule.action.facts.get("final"))
+    final = rule.action.facts.get("final") and not getattr(rule.build, PASSES, False)
+    return rule.condition is None and bool(final)
 
 
 def _declare(name: str, places: tuple[str, ...], doc: str) -> None:

@@ -143,7 +143,13 @@ _USAGE: Final = (
 def redirect_action(words: Words, site: Site) -> Build:
     """Answers with a redirect: 302 unless `code` says 301, 303, 307 or 308. Manual 4.2."""
     parsed = take(words, site)
-    return lambda program: compile(parsed, program)
+
+    def build(program: Any) -> Act:
+        return compile(parsed, program)
+
+    if "ignore-empty" in parsed.flags:
+        setattr(build, hooks.PASSES, True)
+    return build
 
 
 @keyword("redirect", places=("frontend", "listen", "backend"), usage=f"{_USAGE} [{{if | unless}} <condition>]")

@@ -224,6 +224,8 @@ def test_rules_behind_a_final_one_are_warned_about() -> None:
     message = "previous 'http-request' action is final and has no condition attached, further entries are NOOP."
     assert problems("http-request deny\n    http-request allow") == [message]
     assert problems("http-request deny if A\n    http-request allow") == []
+    assert problems("http-request redirect location /\n    http-request allow") == [message]
+    assert problems("http-request redirect location %[path] ignore-empty\n    http-request allow") == []
 
 
 def test_connection_rules_belong_to_frontends() -> None:
