@@ -101,9 +101,9 @@ class Report:
         for item in self.items:
             if item.severity < at_least:
                 continue
-            print(_coloured(item) if fancy else item.headline(), file=stream)
+            print(painted(item.headline(), item.severity) if fancy else item.headline(), file=stream)
             if fancy and item.span.text:
-                print(_caret(item.span), file=stream)
+                print(caret(item.span), file=stream)
             if item.hint:
                 print(f"  hint: {item.hint}", file=stream)
 
@@ -111,11 +111,13 @@ class Report:
 _COLOURS = {Severity.ALERT: "31;1", Severity.WARNING: "33;1", Severity.NOTICE: "36", Severity.DIAG: "2"}
 
 
-def _coloured(item: Diagnostic) -> str:
-    return f"\033[{_COLOURS[item.severity]}m{item.headline()}\033[0m"
+def painted(text: str, severity: Severity) -> str:
+    """Text in the colour of a severity, for a terminal."""
+    return f"\033[{_COLOURS[severity]}m{text}\033[0m"
 
 
-def _caret(span: Span) -> str:
+def caret(span: Span) -> str:
+    """The line of a span with carets under the words meant, for a terminal."""
     pad = "".join("\t" if c == "\t" else " " for c in span.text[: span.column])
     return f"  {span.text}\n  {pad}\033[31;1m{'^' * max(1, span.end - span.column)}\033[0m"
 
