@@ -122,12 +122,43 @@ class ProxyCounters:
     srv_aborts: int
 
     def __init__(self) -> None:
-        for name in self.__slots__[:-1]:
-            setattr(self, name, 0)
+        # Written out: a configuration has a set for each of its servers, maybe 100,000.
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.cli_aborts = 0
+        self.conn_cur = 0
+        self.conn_max = 0
+        self.conn_total = 0
+        self.connect_total = 0
+        self.denied_conn = 0
+        self.denied_req = 0
+        self.denied_resp = 0
+        self.denied_sess = 0
+        self.failed_conn = 0
+        self.failed_checks = 0
+        self.failed_req = 0
+        self.failed_resp = 0
+        self.http_other = 0
+        self.http_1xx = 0
+        self.http_2xx = 0
+        self.http_3xx = 0
+        self.http_4xx = 0
+        self.http_5xx = 0
+        self.internal_errors = 0
+        self.lb_total = 0
+        self.queue_max = 0
+        self.redispatches = 0
+        self.req_total = 0
+        self.retries = 0
+        self.reuse_total = 0
+        self.sess_cur = 0
+        self.sess_max = 0
+        self.sess_total = 0
+        self.srv_aborts = 0
         self.conn_rate = Rate(self, "conn_total")
         self.sess_rate = Rate(self, "sess_total")
         self.req_rate = Rate(self, "req_total")
-        _live.add(self)
+        _live.append(weakref.ref(self))
 
     def status(self, code: int) -> None:
         """Counts a response by its class."""
@@ -145,15 +176,22 @@ class ProxyCounters:
             self.http_other += 1
 
 
-_live: weakref.WeakSet[ProxyCounters] = weakref.WeakSet()
+_live: list[weakref.ref[ProxyCounters]] = []
 
 
 def roll(now: float) -> None:
     """Once a second, for every set of counters: begins a new second of its rates."""
-    for counters in _live:
+    gone = False
+    for reference in _live:
+        counters = reference()
+        if counters is None:
+            gone = True
+            continue
         counters.conn_rate.roll(now)
         counters.sess_rate.roll(now)
         counters.req_rate.roll(now)
+    if gone:
+        _live[:] = [reference for reference in _live if reference() is not None]
     process.conn_rate.roll(now)
     process.sess_rate.roll(now)
     process.bytes_out_rate.roll(now)

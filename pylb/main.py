@@ -35,7 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         module = importlib.import_module(COMMANDS[words[0]][0])
         return int(module.main(words[1:]))
     try:
-        return run(command_line.parse(words))
+        options = command_line.parse(words)
+        code = run(options)
+        if options.check and argv is None:
+            # A large configuration takes a fifth of the time again to be taken apart, for nothing.
+            flush()
+            os._exit(code)
+        return code
     except UsageError as error:
         if error.message:
             voice.introduce()

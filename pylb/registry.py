@@ -177,8 +177,8 @@ def bind_option(*names: str, **facts: Any) -> Callable[[F], F]:
 def server_option(*names: str, **facts: Any) -> Callable[[F], F]:
     """A word of a server or default-server line. Factory: `(words: Words, server: ServerLine) -> None`.
 
-    `plain=True` promises that it only stores immutable values made of its own arguments in `server.values`, and reports
-    nothing but errors: what a sequence of such words makes is computed once per configuration.
+    `plain=0` or `plain=1` promises that it takes so many arguments, stores nothing but immutable values made of them in
+    `server.values`, and reports nothing but errors: then what equal words make is computed once per configuration.
     """
     return _decorator(Kind.SERVER, names, facts)
 

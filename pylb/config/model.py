@@ -173,7 +173,7 @@ class Tail:
 
     base: dict[str, Any]  # the default-server values they were added to; held, because keys contain its id
     values: dict[str, Any]
-    uses: list[Use]
+    uses: list[Use]  # of its words
 
 
 class Configuration:
@@ -191,6 +191,7 @@ class Configuration:
         self.sources: list[SourceFile] = []  # every file of the load, line by line as it was written
         self.used: dict[int, Use] = {}  # id of a registry Word -> where it was used; see `use`
         self.tails: dict[tuple[object, ...], Tail] = {}  # of server lines, by their words (server/templates.py)
+        self.pieces: dict[tuple[str, str], tuple[dict[str, Any], Use]] = {}  # the same of single options
 
     def use(self, word: Word, span: Span) -> Use:
         """Notes that a registered word occurs. Whoever looks a word up calls this, so that a word which is not acted

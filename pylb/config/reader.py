@@ -9,8 +9,9 @@ keyword: what a section or a keyword means is beside its declaration.
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterable, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 
 from pylb import registry
@@ -201,22 +202,31 @@ class Reader:
 
     def finish(self) -> Configuration:
         """Adds what can only be said at the end, and gives the result."""
+        self.config.tails.clear()
+        self.config.pieces.clear()
         announce_inert(self.config)
         return self.config
 
 
 def find_keyword(line: Line) -> Word | None:
     """The registered word that the line starts with, the longest name first; sets `line.name`."""
-    words, place = line.words, line.place
-    table = registry.table(Kind.KEYWORD, place)
-    longest = registry.longest(Kind.KEYWORD, place).get(words[0], 0)
-    for count in range(min(longest, MAX_NAME_WORDS, len(words)), 0, -1):
-        name = words[0] if count == 1 else " ".join(words[:count])
-        word = table.get(name)
-        if word is not None:
-            line.name = name
-            return word
-    return None
+    words = line.words
+    table, longest = _tables_of(line.place)
+    name = words[0]
+    for count in range(min(longest.get(name, 0), MAX_NAME_WORDS, len(words)), 1, -1):
+        several = " ".join(words[:count])
+        if several in table:
+            line.name = several
+            return table[several]
+    word = table.get(name)
+    if word is not None:
+        line.name = name
+    return word
+
+
+@functools.cache
+def _tables_of(place: str) -> tuple[Mapping[str, Word], Mapping[str, int]]:
+    return registry.table(Kind.KEYWORD, place), registry.longest(Kind.KEYWORD, place)
 
 
 NEGATION = (

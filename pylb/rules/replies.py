@@ -7,6 +7,7 @@ is looked up in this order: the backend's own, the frontend's own, the default.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -268,7 +269,7 @@ def _section(program: Any, line: ReplyLine) -> dict[int, ErrorFile]:
 
 def compile(config: ProxyConfig, program: Any) -> dict[int, Reply]:
     """The error pages of a proxy by status: its own ones, and for the rest what it inherits."""
-    pages: dict[int, Reply] = {status: Inherited(status) for status in HANDLED}
+    pages = _inherited().copy()
     for line in config.get("error replies", ()):
         if line.kind == "errorfiles" and not line.status:
             pages.update(_imported(config, line, program))
@@ -279,6 +280,11 @@ def compile(config: ProxyConfig, program: Any) -> dict[int, Reply]:
         else:
             pages[line.status] = compile_line(line, program)
     return pages
+
+
+@functools.cache
+def _inherited() -> dict[int, Reply]:
+    return {status: Inherited(status) for status in HANDLED}
 
 
 def _imported(config: ProxyConfig, line: ReplyLine, program: Any) -> dict[int, Reply]:

@@ -44,21 +44,21 @@ def number(
             words.fail(low)
         server.values[name] = value
 
-    declare(Kind.SERVER, name, take, usage="<number>", status=status, note=note, doc=doc, plain=True)
+    declare(Kind.SERVER, name, take, usage="<number>", status=status, note=note, doc=doc, plain=1)
 
 
 def delay(name: str, *, least: int = 0, shown: str = "", status: Status, note: str, doc: str) -> None:
     def take(words: Words, server: ServerLine) -> None:
         server.values[name] = take_delay(words, server, name, least=least, shown=shown)
 
-    declare(Kind.SERVER, name, take, usage="<delay>", status=status, note=note, doc=doc, plain=True)
+    declare(Kind.SERVER, name, take, usage="<delay>", status=status, note=note, doc=doc, plain=1)
 
 
 def flag(name: str, key: str, value: Any, *, status: Status = Status.FULL, note: str = "", doc: str) -> None:
     def take(words: Words, server: ServerLine) -> None:
         server.values[key] = value
 
-    declare(Kind.SERVER, name, take, status=status, note=note, doc=doc, plain=True)
+    declare(Kind.SERVER, name, take, status=status, note=note, doc=doc, plain=0)
 
 
 def choice(
@@ -72,11 +72,11 @@ def choice(
             words.fail(message.format(word), last=False)
         server.values[name] = words.next()
 
-    declare(Kind.SERVER, name, take, usage="|".join(wanted), status=status, note=note, doc=doc, plain=True)
+    declare(Kind.SERVER, name, take, usage="|".join(wanted), status=status, note=note, doc=doc, plain=1)
 
 
 def text(name: str, missing: str, *, status: Status, note: str, doc: str) -> None:
     def take(words: Words, server: ServerLine) -> None:
         server.values[name] = words.next(missing)
 
-    declare(Kind.SERVER, name, take, usage="<text>", status=status, note=note, doc=doc, plain=True)
+    declare(Kind.SERVER, name, take, usage="<text>", status=status, note=note, doc=doc, plain=1)

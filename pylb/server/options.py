@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # -- balancing, limits, states ---------------------------------------------------------------------------------------
 
 
-@server_option("weight", usage="<weight>", plain=True)
+@server_option("weight", usage="<weight>", plain=1)
 def weight(words: Words, server: ServerLine) -> None:
     """Share of the load relative to the other servers, 0 to 256, default 1. 0 takes no new clients."""
     text = words.next("'weight' expects <value> as argument..")
@@ -96,7 +96,7 @@ def server_id(words: Words, server: ServerLine) -> None:
     usage="<value>",
     status=Status.PARTIAL,
     note="looked up; inserting and rewriting come later",
-    plain=True,
+    plain=1,
 )
 def cookie(words: Words, server: ServerLine) -> None:
     """The value by which a client's persistence cookie names this server (see the proxy keyword `cookie`)."""

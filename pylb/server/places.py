@@ -26,7 +26,11 @@ def place(server: Server, address: Address, methods: tuple[str, ...] = ("last", 
         server.family = socket.AF_UNIX
         server.sockaddr = unix_address(address.family, address.host)
         return
-    found = _literal(address) or _resolve(server, address, methods)
+    found = _literal(address)
+    if found is not None and address.family == "ipv4" and address.port and not address.port_offset and any(found):
+        server.address, server.sockaddr = found, (address.host, address.port)  # its text is as the kernel writes it
+        return
+    found = found or _resolve(server, address, methods)
     relative = address.port_offset or address.port == 0
     if found is None:
         server.resolved = False

@@ -152,24 +152,25 @@ class Server:
 def build(line: ServerLine, backend: Backend | Any, number: int) -> Server:
     """The server of a parsed line; raises ConfigError where its name does not resolve and nothing else is allowed."""
     values = line.values
+    get = values.get
     server = Server(line.name, backend, number)
     server.line = line
     server.values = values
-    server.id = values.get("id", number + 1)
-    server.weight = server.initial_weight = values.get("weight", 1)
-    server.backup = values.get("backup", False)
-    server.maxconn = values.get("maxconn", 0)
-    server.minconn = values.get("minconn", 0)
+    server.id = get("id", number + 1)
+    server.weight = server.initial_weight = get("weight", 1)
+    server.backup = get("backup", False)
+    server.maxconn = get("maxconn", 0)
+    server.minconn = get("minconn", 0)
     _settle_limits(server)
-    server.maxqueue = values.get("maxqueue", 0)
-    server.cookie = values.get("cookie", b"")
-    server.redirect = values.get("redir", b"")
-    server.slowstart = values.get("slowstart", 0) / 1000
-    server.send_proxy = values.get("send-proxy", 0)
-    server.proxy_options = values.get("proxy-v2-options", ())
-    server.source = values.get("source address")
-    server.pool_max = values.get("pool-max-conn", -1)
-    server.checked = bool(values.get("check") or values.get("agent-check"))
+    server.maxqueue = get("maxqueue", 0)
+    server.cookie = get("cookie", b"")
+    server.redirect = get("redir", b"")
+    server.slowstart = get("slowstart", 0) / 1000
+    server.send_proxy = get("send-proxy", 0)
+    server.proxy_options = get("proxy-v2-options", ())
+    server.source = get("source address")
+    server.pool_max = get("pool-max-conn", -1)
+    server.checked = bool(get("check") or get("agent-check"))
     if values.get("disabled"):
         server.admin = Admin.MAINT | Admin.CONFIG_MAINT
     if line.address is not None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _STRAY: Final = re.compile(r"[^A-Za-z0-9_:.\-]")
 _RANGE: Final = re.compile(r"(\d+)(?:-(\d+))?\Z")
 DEFAULT: Final = "default-server"
+KEPT: Final = 4096  # sequences of options, and options, whose values are kept; what repeats at all shows up early
 
 
 @keyword("server", places=("listen", "backend"), usage="<name> <address>[:[port]] [param*]")
@@ -88,8 +89,8 @@ def _address(words: Words, text: str, label: str) -> Address:
 
 
 def _tail(words: Words, record: ServerLine, label: str) -> None:
-    """The options of a server line. Files with many servers repeat them, so what they made is kept per sequence of
-    words, as far as all of them are `plain`: words whose value depends on their own arguments alone."""
+    """The options of a server line. Large files repeat them from line to line, so what they made is kept by the words,
+    as far as all of them are `plain` (registry.server_option)."""
     tail = words.line.words[words.index :]
     base = record.values
     if not tail:
@@ -105,38 +106,61 @@ def _tail(words: Words, record: ServerLine, label: str) -> None:
         return
     record.values = base.copy()
     uses = _options(words, record, label)
-    if uses is not None:
+    if uses is not None and len(tails) < KEPT:
         tails[key] = Tail(base, record.values.copy(), uses)
 
 
 def _options(words: Words, record: ServerLine, label: str) -> list[Use] | None:
     """Runs the options; returns which were used, or None when one of them is not `plain`."""
-    known = registry.table(Kind.SERVER)
     line = words.line
-    used = line.config.used
-    uses: list[Use] | None = []
-    while not words.end:
-        name = words.next()
-        word = known.get(name)
-        if word is None:
-            guess = did_you_mean(name, known) or "."
-            hint = " Hint: no address was expected for this server." if record.name == DEFAULT else ""
-            words.fail(f"{label}unknown keyword '{name}'{guess}{hint}")
-        use = used.get(id(word))
-        if use is None:
-            use = line.config.use(word, words.last_span)
-        else:
-            use.count += 1
-        if uses is not None:
-            if word.facts.get("plain"):
-                uses.append(use)
-            else:
-                uses = None
-        try:
-            word.factory(words, record)
-        except ConfigError as error:
-            raise ConfigError(f"{label}{error.message}", error.span, error.hint) from None
-    return uses
+    pieces, given = line.config.pieces, [*line.words, ""]
+    uses: list[Use] = []
+    plain = True
+    while (at := words.index) < len(given) - 1:
+        name = given[at]
+        taken = 1
+        piece = pieces.get((name, ""))
+        if piece is None:
+            taken = 2
+            piece = pieces.get((name, given[at + 1]))
+        if piece is not None:
+            words.index = at + taken
+            piece[1].count += 1
+            record.values.update(piece[0])
+            uses.append(piece[1])
+            continue
+        plain = _option(words, record, label, uses) and plain
+    return uses if plain else None
+
+
+def _option(words: Words, record: ServerLine, label: str, uses: list[Use]) -> bool:
+    """One option with its arguments; whether it is `plain`."""
+    at = words.index
+    name = words.next()
+    known = registry.table(Kind.SERVER)
+    word = known.get(name)
+    if word is None:
+        guess = did_you_mean(name, known) or "."
+        hint = " Hint: no address was expected for this server." if record.name == DEFAULT else ""
+        words.fail(f"{label}unknown keyword '{name}'{guess}{hint}")
+    config = words.line.config
+    use = config.use(word, words.last_span)
+    uses.append(use)
+    plain = word.facts.get("plain")
+    values = record.values
+    if plain is not None:
+        record.values = {}
+    try:
+        word.factory(words, record)
+    except ConfigError as error:
+        raise ConfigError(f"{label}{error.message}", error.span, error.hint) from None
+    if plain is None:
+        return False
+    made, record.values = record.values, values
+    values.update(made)
+    if words.index == at + 1 + plain and len(config.pieces) < KEPT:
+        config.pieces[name, words.line.words[at + 1] if plain else ""] = made, use
+    return True
 
 
 def _enter(line: Line, record: ServerLine) -> None:
