@@ -104,6 +104,8 @@ class Program:
         for backend in self.backends.values():
             self._attempt(self._backend, backend)
         equip.link(self.backends.values(), self)
+        for backend in self.backends.values():
+            self._attempt(self._rules, backend)  # they may name servers of any backend
         for frontend in self.frontends:
             self._attempt(self._frontend, frontend)
 
@@ -127,6 +129,9 @@ class Program:
         )
         proxy.replies = replies.compile(config, self)
         proxy.buffer_body = config.http and config.option("http-buffer-request")
+
+    def _rules(self, proxy: Proxy) -> None:
+        config = proxy.config
         rules = config.rules
         proxy.http_request = ruleset.compile(rules.get("http-request", []), self)
         proxy.http_response = ruleset.compile(rules.get("http-response", []), self)
@@ -140,6 +145,7 @@ class Program:
 
     def _frontend(self, frontend: Frontend) -> None:
         self._common(frontend)
+        self._rules(frontend)
         config: ProxyConfig = frontend.config
         frontend.maxconn = int(config.get("maxconn", 0))
         frontend.rate_limit = int(config.get("rate-limit sessions", 0))

@@ -20,7 +20,7 @@ from pylb.registry import Kind, Word
 from pylb.sample import arguments, casts, regexes
 from pylb.sample.arguments import Later
 from pylb.sample.scopes import Scope
-from pylb.sample.values import Absent, Fetch, Occurrences
+from pylb.sample.values import MISS, Absent, Fetch, Occurrences
 
 if TYPE_CHECKING:
     from pylb.config.words import Words
@@ -68,7 +68,13 @@ class Node:
 
     def _build(self, program: Any) -> Any:
         assert self.owner is not None
+        if any(self._inherited(a) for a in self.arguments):
+            return self._for_each_proxy(program)
         bound = [self._resolve(a, program) if isinstance(a, Later) else a for a in self.arguments]
+        return self._call(bound, program)
+
+    def _call(self, bound: list[Any], program: Any) -> Any:
+        assert self.owner is not None
         extra = {"program": program} if self.word.facts.get("program") else {}
         try:
             return self.word.factory(*bound, **extra)
@@ -76,6 +82,38 @@ class Node:
             raise self.owner.wrong(f"error in regex '{error.source}' in {self._place(1)} : {error}") from None
         except ValueError as error:
             raise self.owner.wrong(f"invalid args in {self._noun} '{self.name}' : {error}") from None
+
+    def _inherited(self, argument: Any) -> bool:
+        """Whether an argument means the own proxy of an expression that stands in a defaults section."""
+        assert self.owner is not None
+        proxy = self.owner.site.proxy
+        return (
+            isinstance(argument, Later)
+            and not argument.name
+            and argument.shape in ("frontend", "backend")
+            and proxy is not None
+            and proxy.kind == "defaults"
+        )
+
+    def _for_each_proxy(self, program: Any) -> Any:
+        """A closure for rules that many proxies inherit: one is made for each frontend or backend that comes by."""
+        shared = [a if self._inherited(a) or not isinstance(a, Later) else self._resolve(a, program)
+                  for a in self.arguments]  # fmt: skip
+        shape = next(a.shape for a in self.arguments if self._inherited(a))
+        made: dict[int, Any] = {}
+
+        def run(*values: Any) -> Any:
+            ctx = values[-1]
+            proxy = ctx.backend if shape == "backend" else ctx.frontend
+            if proxy is None:
+                return MISS
+            closure = made.get(id(proxy))  # proxies live as long as the program
+            if closure is None:
+                bound = [proxy if isinstance(a, Later) else a for a in shared]
+                closure = made[id(proxy)] = self._call(bound, program)
+            return closure(*values)
+
+        return run
 
     @property
     def _noun(self) -> str:
