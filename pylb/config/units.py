@@ -58,7 +58,7 @@ def parse_time(text: str, unit: str = "ms") -> int:
     if suffix and known is None:
         raise BadCharacter(suffix[0])
     value = -(-int(digits[:20]) * _MICROSECONDS[known.group() if known else unit] // 1000)
-    if value > MAX_TIME:
+    if value > (MAX_TIME * 1000 if unit == "s" else MAX_TIME):  # HAProxy keeps the latter as seconds
         raise TimeOverflow
     return value
 

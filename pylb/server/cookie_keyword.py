@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from pylb.config.units import BadCharacter, parse_time
+from pylb.config.units import BadCharacter, TimeOverflow, parse_time
 from pylb.config.words import to_bytes
 from pylb.registry import BACK, Status, keyword
 
@@ -103,6 +103,8 @@ def _time(words: Words, name: str) -> int:
         return parse_time(text, "s")
     except BadCharacter as error:
         words.fail(f"unexpected character '{error.character}' in argument to <{name}>.")
+    except TimeOverflow:
+        words.fail(f"timer overflow in argument <{text}> to <{name}>, maximum value is 2147483647 s (~68 years).")
 
 
 _WITH_VALUE: Final[dict[str, Callable[[Words, CookieRule], None]]] = {
