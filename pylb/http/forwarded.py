@@ -97,7 +97,7 @@ def _network(words: Words) -> Network:
             bits = ones.bit_count()
             if len(packed) != 4 or ones != (1 << 32) - (1 << (32 - bits)):
                 words.fail(message)
-    except OSError:
+    except (OSError, UnicodeError):  # the latter for what can be no name of a host
         words.fail(message)
     if bits > len(packed) * 8:
         words.fail(message)
