@@ -50,6 +50,7 @@ class Program:
         self.clock = clock
         self.waits = Waits
         self.frontends: list[Frontend] = []
+        self._by_name: dict[str, Frontend] = {}
         self.backends: dict[str, Backend] = {}
         self.listeners: list[Listener] = []
         self.runtime_listeners: list[Listener] = []  # of the runtime sockets (background.runtime.keywords)
@@ -64,7 +65,7 @@ class Program:
     # -- what rooms ask for by name
 
     def frontend(self, name: str) -> Frontend | None:
-        return next((front for front in self.frontends if front.name == name), None)
+        return self._by_name.get(name)
 
     def backend(self, name: str) -> Backend | None:
         return self.backends.get(name)
@@ -98,7 +99,9 @@ class Program:
             if config.is_back:
                 self.backends.setdefault(config.name, Backend(config.name, number, config))
             if config.is_front:
-                self.frontends.append(Frontend(config.name, number, config))
+                frontend = Frontend(config.name, number, config)
+                self.frontends.append(frontend)
+                self._by_name.setdefault(config.name, frontend)
         for frontend in self.frontends:
             self._attempt(self._bind, frontend)
         for backend in self.backends.values():

@@ -31,12 +31,13 @@ def open_defaults(line: Line) -> ProxyConfig:
             check_heritage(config, origin, record)
             record.inherit(origin)
     config.defaults.append(record)
+    config.named_defaults.setdefault(record.name, []).append(record)
     return record
 
 
 def named_defaults(line: Line, name: str, user: ProxyConfig) -> ProxyConfig | None:
     """The defaults section called `name`, which must be the only one."""
-    found = [record for record in line.config.defaults if record.name == name]
+    found = line.config.named_defaults.get(name, [])
     report = line.config.report
     if not found:
         report.alert(f"defaults section '{name}' not found for {user.kind} '{user.name}'.", line.span)
@@ -80,7 +81,7 @@ def check_heritage(config: Configuration, origin: ProxyConfig, heir: ProxyConfig
         message = (
             f"a frontend section cannot inherit from a defaults section defining 'tcp-response content' rules {seen}"
         )
-    elif any(other.origin is origin and other.kind != kind for other in config.proxies):
+    elif origin.heirs - {kind, "defaults"}:
         message = (
             f"frontends and backends cannot inherit from the same defaults section if it defines TCP/HTTP rules {seen}"
         )

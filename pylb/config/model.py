@@ -123,6 +123,7 @@ class ProxyConfig(Record):
         self.explicit_defaults = False  # the header line says `from`
         self.server_names: dict[str, ServerLine] = {}  # the servers by name, and by `id`
         self.server_ids: dict[int, ServerLine] = {}
+        self.heirs: set[str] = set()  # kinds of the proxies that started from it
 
     @property
     def is_front(self) -> bool:
@@ -139,6 +140,7 @@ class ProxyConfig(Record):
     def inherit(self, origin: ProxyConfig) -> None:
         """Takes everything a defaults section says. Rules and ACLs come along (named defaults only have them)."""
         self.origin = origin
+        origin.heirs.add(self.kind)
         self.values = {k: copy.copy(v) for k, v in origin.values.items()}
         self.where = dict(origin.where)
         self.acls = dict(origin.acls)
@@ -184,6 +186,7 @@ class Configuration:
         self.globals = Record("global")
         self.proxies: list[ProxyConfig] = []
         self.defaults: list[ProxyConfig] = []
+        self.named_defaults: dict[str, list[ProxyConfig]] = {}
         self.sections: dict[str, dict[str, Record]] = {}  # other sections: kind -> name -> record
         self.environment: MutableMapping[str, str] = {}  # what $NAME saw, as setenv and the like left it
         self._index: dict[tuple[str, bool, bool], ProxyConfig] = {}

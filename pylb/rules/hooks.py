@@ -76,19 +76,25 @@ def kind_of(proxy: ProxyConfig) -> str:
 
 def warn_order(line: Line, said: str, order: int) -> None:
     """Warns when something that runs later stands before this line."""
-    proxy = line.proxy
-    inherited = proxy.origin.rules if proxy.origin is not None else {}
-    known = {id(rule) for rules in inherited.values() for rule in rules}
     for later, name, store in _LATER:
-        if later <= order:
-            continue
-        if store in (REDIRECT, "http-request"):
-            there: Any = [r for r in proxy.rules.get("http-request", ()) if r.place == store and id(r) not in known]
-        else:
-            there = [r for r in proxy.rules.get(store, ()) if id(r) not in known] or proxy.get(store)
-        if there:
+        if later > order and _stands(line.proxy, store):
             line.warning(f"a '{said}' rule placed after {name} rule will still be processed before.")
             return
+
+
+def _stands(proxy: ProxyConfig, store: str) -> bool:
+    """Whether the section itself has something of that kind so far. Own rules stand behind inherited ones and redirects
+    behind the rest, so the last one tells."""
+    key = "http-request" if store == REDIRECT else store
+    for rule in reversed(proxy.rules.get(key, ())):
+        if store in (REDIRECT, "http-request") and rule.place != store:
+            if store == REDIRECT:
+                break
+            continue
+        if proxy.origin is None or not any(rule is known for known in proxy.origin.rules.get(key, ())):
+            return True
+        break
+    return store not in (REDIRECT, "http-request") and bool(proxy.get(store))
 
 
 def find_action(place: str, word: str) -> Word | None:
@@ -204,9 +210,10 @@ def add(line: Line, place: Place) -> None:
     rule = parse(line, words, place)
     if place.order:
         warn_order(line, place.said, place.order)
-    previous = [known for known in line.proxy.rules.get(place.name, ()) if known.place == place.name]
+    rules = line.proxy.rules.get(place.name, ())
+    previous = next((known for known in reversed(rules) if known.place == place.name), None)
     inherited = line.proxy.origin.rules.get(place.name, ()) if line.proxy.origin is not None else ()
-    if place.http and previous and previous[-1] not in inherited and unconditional(previous[-1]):
+    if place.http and previous is not None and unconditional(previous) and previous not in inherited:
         line.warning(
             f"previous '{place.name}' action is final and has no condition attached, further entries are NOOP."
         )
