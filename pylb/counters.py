@@ -77,8 +77,6 @@ class ProxyCounters:
         "req_total",
         "retries",
         "reuse_total",
-        "sess_cur",
-        "sess_max",
         "sess_rate",
         "sess_total",
         "srv_aborts",
@@ -115,8 +113,6 @@ class ProxyCounters:
     req_total: int
     retries: int
     reuse_total: int
-    sess_cur: int
-    sess_max: int
     sess_rate: Rate
     sess_total: int
     srv_aborts: int
@@ -151,8 +147,6 @@ class ProxyCounters:
         self.req_total = 0
         self.retries = 0
         self.reuse_total = 0
-        self.sess_cur = 0
-        self.sess_max = 0
         self.sess_total = 0
         self.srv_aborts = 0
         self.conn_rate = Rate(self, "conn_total")

@@ -30,7 +30,7 @@ def nbsrv(backend: Any) -> Fetch:
 @fetch("be_conn", out="int", scope=Scope.INTERNAL, args=("backend",))
 def be_conn(backend: Any) -> Fetch:
     """Streams now in <backend>, queued ones included."""
-    return lambda ctx: backend.counters.sess_cur
+    return lambda ctx: backend.counters.conn_cur
 
 
 def waiting(backend: Any) -> int:

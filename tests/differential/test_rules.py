@@ -40,6 +40,7 @@ class Case:
 
 CASES: dict[str, Case] = {
     # fields of the request
+    "streams-of-a-backend": Case("use_backend counted"),
     "add": Case("http-request add-header X new"),
     "add-format": Case("http-request add-header Z '%[path] %[src] %[query]'"),
     "set": Case("http-request set-header X new"),
@@ -188,6 +189,12 @@ backend one
 backend two
     http-request set-header Backend two
     http-response set-header Backend two
+    server s1 127.0.0.1:$(s1)
+"""
+BACK += """
+backend counted
+    http-request set-header Streams "%[be_conn] %[be_conn(counted)] %[be_conn(two)] %[srv_conn(counted/s1)] %[queue]"
+    http-response set-header Streams "%[be_conn] %[be_conn(counted)] %[srv_conn(counted/s1)]"
     server s1 127.0.0.1:$(s1)
 """
 FILES = {

@@ -282,7 +282,7 @@ async def clear_counters(call: Call) -> None:
 def _clear(counters: Any, everything: bool) -> None:
     for rate in (counters.conn_rate, counters.sess_rate, counters.req_rate):
         rate.limit_max = 0
-    counters.conn_max = counters.sess_max = counters.queue_max = 0
+    counters.conn_max = counters.queue_max = 0
     if everything:
         for name in counters.__slots__:
             value = getattr(counters, name, None)
