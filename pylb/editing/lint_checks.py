@@ -67,9 +67,11 @@ backend static
 FRAMES: Final = {
     "": "{lines}",
     "frontend": _DEFAULTS.replace("{mode}", "http")
-    + "\nfrontend web\n    bind :80\n{lines}\n    default_backend app\n" + _APP,
+    + "\nfrontend web\n    bind :80\n{lines}\n    default_backend app\n"
+    + _APP,
     "tcp frontend": _DEFAULTS.replace("{mode}", "tcp")
-    + "\nfrontend tls\n    bind :443\n{lines}\n    default_backend app\n" + _APP,
+    + "\nfrontend tls\n    bind :443\n{lines}\n    default_backend app\n"
+    + _APP,
     "backend": _DEFAULTS.replace("{mode}", "http")
     + "\nfrontend web\n    bind :80\n    default_backend app\n\nbackend app\n{lines}\n",
     "global": "global\n{lines}\n",
