@@ -27,22 +27,6 @@ SERVER_SIDE = (
     Row("srvtcpka-idle, srvtcpka-intvl", "time", HARMLESS, "Times of keep-alive probes to servers."),
     Row("external-check command", "path", HARMLESS, "The program of external checks."),
     Row("external-check path", "str:path", HARMLESS, "Value of PATH for that program."),
-    Row(
-        "http-check comment, http-check connect, http-check expect, http-check send, "
-        "http-check disable-on-404, http-check send-state",
-        "str*:argument",
-        HARMLESS,
-        "Steps of HTTP checks.",
-        many=True,
-    ),
-    Row(
-        "tcp-check comment, tcp-check connect, tcp-check expect, tcp-check send, tcp-check send-lf, "
-        "tcp-check send-binary, tcp-check send-binary-lf",
-        "str*:argument",
-        HARMLESS,
-        "Steps of TCP checks.",
-        many=True,
-    ),
     Row("http-send-name-header", "str:name?", HARMLESS, "A header that tells the server its name."),
     Row("load-server-state-from-file", "global|local|none", HARMLESS, "Where server states are loaded from."),
     Row("server-state-file-name", "str:file?", HARMLESS, "File of server states."),

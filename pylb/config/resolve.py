@@ -14,6 +14,9 @@ from pylb.errors import Span, nearest
 
 Check = Callable[[Configuration, ProxyConfig], None]
 
+NAMES_COMPARED = 500  # with more proxies than that, only the first problems get a suggestion: each compares all names
+PROBLEMS_COMPARED = 100
+
 
 def resolve(config: Configuration) -> None:
     """Reports every problem between sections."""
@@ -102,8 +105,10 @@ def check_targets(config: Configuration, proxy: ProxyConfig) -> None:
     for wanted, name, span in targets(proxy):
         backend = config.proxy(name, back=True)
         if backend is None:
-            near = nearest(name, (other.name for other in config.proxies if other.is_back))
-            hint = f"see {place(span)}" + (f"; there is a backend '{near}'" if near else "")
+            hint = f"see {place(span)}"
+            if len(config.proxies) < NAMES_COMPARED or len(config.report.items) < PROBLEMS_COMPARED:
+                near = nearest(name, (other.name for other in config.proxies if other.is_back))
+                hint += f"; there is a backend '{near}'" if near else ""
             config.report.alert(f"Proxy '{proxy.name}': unable to find required {wanted}: '{name}'.", hint=hint)
         elif proxy.http and backend.get("mode", "tcp") == "tcp":
             role = "as its default backend" if wanted == "default_backend" else "in a 'use_backend' rule"
@@ -165,7 +170,18 @@ def check_resolvers(config: Configuration, proxy: ProxyConfig) -> None:
             config.report.alert(f"{label(proxy)}, server '{server.name}': unable to find required resolvers '{name}'")
 
 
+def check_steps(config: Configuration, proxy: ProxyConfig) -> None:
+    """Steps of health checks run only when the check is of their kind."""
+    for steps, option in (("http-check", "httpchk"), ("tcp-check", "tcp-check")):
+        kinds = {step.kind for step in proxy.get(steps, ())} - {"disable-on-404", "send-state"}
+        if kinds and proxy.get(f"option {option}") in (None, False):
+            config.report.warning(
+                f"{label(proxy)} uses {steps} rules without 'option {option}', so the rules are ignored."
+            )
+
+
 CHECKS: tuple[Check, ...] = (
+    check_steps,
     check_listeners,
     check_targets,
     check_timeouts,

@@ -28,6 +28,11 @@ def _nothing(*_: object) -> Fetch:
     return lambda ctx: MISS
 
 
+def _table(prefix: str) -> str:
+    """Counters know the table that they track in; an address is looked up in one that is named, or the proxy's own."""
+    return "table" if prefix == "src_" else "table?"
+
+
 def _family(prefix: str, counter: tuple[str, ...], whose: str) -> None:
     """Declares every datum of one family; `counter` is the argument that names the tracked counter."""
     own: tuple[str, ...] = ("updt_conn_cnt",) if prefix == "src_" else ("tracked", "trackers")
@@ -37,7 +42,7 @@ def _family(prefix: str, counter: tuple[str, ...], whose: str) -> None:
             f"{prefix}{name}",
             out="bool" if name == "tracked" else "int",
             scope=Scope.CLIENT if inside else Scope.INTERNAL,
-            args=(*(("int",) if name in _ARRAYS else ()), *counter, "str?"),
+            args=(*(("int",) if name in _ARRAYS else ()), *counter, _table(prefix)),
             status=Status.UNSAFE,
             note=_NOTE,
             doc=f"{name} of the entry {whose}, in <table> or the one it is tracked in.",
@@ -53,7 +58,7 @@ for _name, _what in (("table_cnt", "Entries in"), ("table_avl", "Free entries of
         _name,
         out="int",
         scope=Scope.INTERNAL,
-        args=("str?",),
+        args=("table",),
         status=Status.UNSAFE,
         note=_NOTE,
         doc=f"{_what} <table>, the proxy's own when omitted.",

@@ -8,6 +8,7 @@ A shape is a word in a declaration's `args=`, a trailing `?` marks the optional 
     mask              the same as mask4                   var           variables.Name
     regex             bytes, compiled by its user          map           references.Reference of a map file
     acl               fetches.named_acls.Named, a `!` before it
+    field             bytes, the path of a Protocol Buffers field: `1.5.2`
     frontend backend server table userlist                the run-time object, bound when the program is compiled
 
 Quotes work as in a shell; outside single quotes `\n \r \t \\ \" \'` and `\ ` are escapes, any other backslash stays.
@@ -117,11 +118,18 @@ def _mask6(text: str) -> bytes:
     return _mask(text, 128, _ipv6)
 
 
+def _field_number(text: str) -> bytes:
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)*", text):
+        raise ValueError(text)
+    return text.encode()
+
+
 # Shape -> its name in messages, and how its text becomes a value (ValueError: not of this type).
 _SIMPLE: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "str": ("string", to_bytes),
     "name": ("string", to_bytes),
     "regex": ("regex", to_bytes),
+    "field": ("Protocol buffers field number", _field_number),
     "var": ("string", to_bytes),
     "map": ("string", to_bytes),
     "acl": ("string", to_bytes),

@@ -15,7 +15,7 @@ from pylb.sample.site import Site
 from pylb.sample.values import Absent, Typed
 
 Build = Callable[[Any], Callable[[Any], None]]
-_FORMS = "Expects 'set-var(<var-name>)', 'set-var-fmt(<var-name>)' or 'unset-var(<var-name>)'"
+FORMS = "Expects 'set-var(<var-name>)', 'set-var-fmt(<var-name>)' or 'unset-var(<var-name>)'"
 
 
 def _named(words: Words) -> tuple[store.Name, list[store.Test]]:
@@ -23,9 +23,9 @@ def _named(words: Words) -> tuple[store.Name, list[store.Test]]:
     text = words.line.words[words.index - 1]
     verb, bracket, rest = text.partition("(")
     if not bracket:
-        words.fail(f"invalid or incomplete action '{verb}'. {_FORMS}")
+        words.fail(f"invalid or incomplete action '{verb}'. {FORMS}")
     if not rest.endswith(")"):
-        words.fail(f"incomplete argument after action '{text}'. {_FORMS}")
+        words.fail(f"incomplete argument after action '{text}'. {FORMS}")
     name, *conditions = [part.strip() for part in rest[:-1].split(",")]
     if not name:
         words.fail("Empty variable name cannot be accepted")

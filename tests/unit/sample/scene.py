@@ -19,7 +19,9 @@ from pylb.sample.site import Site
 from pylb.sample.values import Typed
 
 for _room in ("pylb.fetches", "pylb.converters", "pylb.log"):
-    for _module in pkgutil.iter_modules(importlib.import_module(_room).__path__):
+    for _module in sorted(
+        pkgutil.iter_modules(importlib.import_module(_room).__path__), key=lambda m: (m.name == "later", m.name)
+    ):
         importlib.import_module(f"{_room}.{_module.name}")
 
 
