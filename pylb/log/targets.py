@@ -106,8 +106,9 @@ class DescriptorTarget(Target):
     """An inherited descriptor: pipe, terminal, file or socket (`stdout`, `stderr`, `fd@N`).
 
     Whole lines or nothing: the rest of a line that a full pipe took in part is kept, and goes out before anything else.
-    The descriptor is opened anew where the kernel allows it, because O_NONBLOCK on a shared one would also change it
-    for the shell or program that shares it.
+    A pipe or terminal is opened anew where the kernel allows it, because O_NONBLOCK on a shared one would also change it
+    for the shell or program that shares it. A file never blocks and is written through the descriptor as it is: whoever
+    shares it (standard error, the shell) shares the place where the next byte goes.
     """
 
     def __init__(self, address: Address, fd: int) -> None:
@@ -125,6 +126,9 @@ class DescriptorTarget(Target):
         except OSError:
             return
         self.is_socket = stat.S_ISSOCK(mode)
+        if stat.S_ISREG(mode):
+            self.fd = os.dup(self.inherited)
+            return
         if not self.is_socket:
             try:
                 flags = os.O_WRONLY | os.O_NONBLOCK | os.O_APPEND | os.O_NOCTTY | os.O_CLOEXEC
