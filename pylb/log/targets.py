@@ -106,9 +106,9 @@ class DescriptorTarget(Target):
     """An inherited descriptor: pipe, terminal, file or socket (`stdout`, `stderr`, `fd@N`).
 
     Whole lines or nothing: the rest of a line that a full pipe took in part is kept, and goes out before anything else.
-    A pipe or terminal is opened anew where the kernel allows it, because O_NONBLOCK on a shared one would also change it
-    for the shell or program that shares it. A file never blocks and is written through the descriptor as it is: whoever
-    shares it (standard error, the shell) shares the place where the next byte goes.
+    A pipe or terminal is opened anew where the kernel allows it, because O_NONBLOCK on a shared one would also change
+    it for the shell or program that shares it. A file never blocks and is written through the descriptor as it is:
+    whoever shares it (standard error, the shell) shares the place where the next byte goes.
     """
 
     def __init__(self, address: Address, fd: int) -> None:
