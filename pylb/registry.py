@@ -164,7 +164,8 @@ def keyword(*names: str, places: str | Iterable[str], **facts: Any) -> Callable[
 
     Factory: `(line: Line) -> None`, which stores what it parsed in `line.record` (config/model.py) and raises
     ConfigError. `arity=(min, max)` counts the words after the name (max None = unbounded) and is checked before
-    the factory runs. `negatable=True` lets `no` stand before it (then `line.negated`).
+    the factory runs. `negatable=True` lets `no` or `default` stand before it (then `line.negated` or `line.reset`),
+    `negatable="no"` only `no`.
     """
     return _decorator(Kind.KEYWORD, names, {"places": places, **facts})
 

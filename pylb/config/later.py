@@ -12,19 +12,31 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from pylb import registry
-from pylb.config import later_global, later_options, later_proxy, later_sections, proxy, tables, tuning
+from pylb.config import (
+    argument_kinds,
+    global_words,
+    later_global,
+    later_options,
+    later_proxy,
+    later_sections,
+    proxy,
+    tables,
+    tuning,
+)
 from pylb.config.reader import run_as
 from pylb.config.sections import declare_named
-from pylb.config.shapes import Row, declare_rows, shape
+from pylb.config.shapes import Row, declare_rows
 from pylb.config.words import Line, Words
 from pylb.errors import ConfigError
 from pylb.registry import BACK, PROXY, Kind, Status
+
+DECLARING = (argument_kinds, global_words)  # rooms that only have to be imported, before the tables
 
 
 def declare_options(rows: Iterable[Row], kind: Kind, label: str) -> None:
     """Declares options of bind or server lines, except those that exist."""
     for row in rows:
-        arguments = shape(row.shape)
+        arguments = row.read()
         for name in row.names.split(", "):
             if registry.find(kind, name) is None:
                 registry.declare(
@@ -39,7 +51,7 @@ def declare_options(rows: Iterable[Row], kind: Kind, label: str) -> None:
 
 
 def _option(name: str, row: Row) -> Callable[[Words, Any], None]:
-    arguments = shape(row.shape)
+    arguments = row.read()
 
     def take(words: Words, line: Any) -> None:
         try:

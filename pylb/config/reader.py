@@ -242,6 +242,8 @@ def run(word: Word, line: Line) -> None:
         if kind == "option" and name:
             raise ConfigError(f"negation/default is not supported for option '{name}'.", line.span)
         raise ConfigError(NEGATION, line.span)
+    if line.reset and word.facts.get("negatable") == "no":
+        raise ConfigError(f"'{line.name}' cannot handle unexpected argument '{line.name}'.", line.span)
     check_arity(word, line)
     known = line.config.used.get(id(word))
     if known is None:

@@ -11,8 +11,9 @@ import pwd
 import re
 from typing import Any
 
-from pylb.config.units import parse_integer, parse_time
-from pylb.config.words import Line
+from pylb.config.argument_kinds import numbers
+from pylb.config.units import BadCharacter, parse_integer, parse_time, time_error
+from pylb.config.words import Line, Words
 from pylb.errors import ConfigError
 from pylb.registry import Kind, Status, declare, keyword
 
@@ -122,16 +123,16 @@ def _flag(name: str, doc: str, **facts: Any) -> None:
 _flag("daemon", "Runs in the background; `-db` and `-d` win over it.")
 _flag("quiet", "No messages during start, as `-q`.")
 _flag("zero-warning", "A warning stops the start, as `-dW`.")
-_flag("strict-limits", "A limit that cannot be reached stops the start (on by default).", negatable=True)
+_flag("strict-limits", "A limit that cannot be reached stops the start (on by default).", negatable="no")
 _flag(
     "set-dumpable",
     "The process may write core files although it changed its user (PR_SET_DUMPABLE).",
-    negatable=True,
+    negatable="no",
 )
 _flag(
     "insecure-fork-wanted",
     "Allows starting other programs later. Nothing here forbids it to begin with.",
-    negatable=True,
+    negatable="no",
 )
 _flag("insecure-setuid-wanted", "Allows set-user-id programs. Without it they gain nothing (PR_SET_NO_NEW_PRIVS).")
 _flag("noreuseport", "Listening sockets are not shared with other processes (SO_REUSEPORT), as `-dR`.")
@@ -165,9 +166,10 @@ def _time_word(name: str, doc: str) -> None:
         text = words.next(f"'{name}' expects <time> as argument.\n")
         try:
             line.set(parse_time(text))
-        except ValueError:
-            bad = re.sub(r"^[0-9]*", "", text)[:1]
-            words.fail(f"unexpected character '{bad}' in argument to <{name}>.\n")
+        except BadCharacter as error:
+            words.fail(f"unexpected character '{error.character}' in argument to <{name}>.\n")
+        except ValueError as error:
+            words.fail(time_error(error, text, name))
 
     declare(Kind.KEYWORD, name, store, places="global", usage="<time>", doc=doc)
 
@@ -176,7 +178,7 @@ _time_word("hard-stop-after", "Longest time that a soft stop may take; what stil
 _time_word("grace", "Time between SIGUSR1 and the moment at which listening ends. Milliseconds; 0 by default.")
 
 
-@keyword("master-worker", places="global", usage="[no-exit-on-failure]")
+@keyword("master-worker", places="global", usage="[no-exit-on-failure]", arity=(0, 1))
 def master_worker(line: Line) -> None:
     """A master supervises the worker and reloads on SIGUSR2, as `-W`. Value: True, or the option's name."""
     words = line.args()
@@ -189,18 +191,26 @@ def master_worker(line: Line) -> None:
 @keyword("mworker-max-reloads", places="global", usage="<number>")
 def max_reloads(line: Line) -> None:
     """Reloads that an old worker may live through; then the master ends it with SIGTERM."""
-    line.set(max(0, _number(line)))
+    words = line.args()
+    if words.end:
+        line.warning("'mworker-max-reloads' expects an integer argument.")
+        return
+    value = _number(line)
+    if value < 0:
+        line.warning(f"'mworker-max-reloads' : invalid value {value}, must be >= 0")
+        return
+    line.set(value)
 
 
 def _count(name: str, highest: int, doc: str) -> None:
     def store(line: Line) -> None:
         words = line.args()
         text = words.peek() or ""
-        if not re.fullmatch(r"[0-9]+", text):
+        if not re.fullmatch(r"[+-]?[0-9]+", text):
             raise ConfigError(f"'{name}' passed a missing or unparsable integer value in '{text}'", words.span)
         words.next()
         words.finish()
-        value = int(text[:9])
+        value = int(text[:20])
         if not 1 <= value <= highest:
             raise ConfigError(f"'{name}' value must be between 1 and {highest} (was {value})", words.last_span)
         line.set(value)
@@ -277,14 +287,33 @@ def cpu_map(line: Line) -> None:
     target = words.next(usage)
     if words.end:
         raise ConfigError(usage, words.last_span)
-    for part in target.removeprefix("auto:").split("/"):
-        if not re.fullmatch(r"all|odd|even|[0-9]+(-[0-9]*)?", part):
-            raise ConfigError(f"cpu-map : '{target}' is not a valid number/range.", words.last_span)
-    for cpus in words.rest():
-        for part in cpus.split(","):
-            if not re.fullmatch(r"[0-9]+(-[0-9]*)?|all|odd|even", part):
-                raise ConfigError(f"cpu-map : '{part}' is not a CPU range.", line.span)
+    group, slash, threads = target.removeprefix("auto:").partition("/")
+    ranges = [group, threads] if slash else [group]
+    try:
+        spans = [numbers(part, 64) for part in ranges]
+        processors = [_processors(part) for word in words.rest() for part in word.split(",")]
+    except ValueError as error:
+        raise ConfigError(f"cpu-map : {error}", line.span) from None
+    if target.startswith("auto:") and isinstance(spans[-1], tuple):
+        wanted = spans[-1][1] - spans[-1][0] + 1
+        given = sum(high - low + 1 for low, high in processors)
+        if wanted != given and len(spans) > 1:
+            raise ConfigError(
+                "cpu-map : PROC/THREAD range and CPU sets must have the same size to be automatically bound", line.span
+            )
     line.record.append("cpu-map", line.words[1:], line.span)
+
+
+def _processors(text: str) -> tuple[int, int]:
+    """A processor, N-M, or N- for all from there; letters behind the digits are not looked at."""
+    match = re.match(r"([0-9]+)(-([0-9]*))?", text)
+    if match is None:
+        raise ValueError(f"'{text}' is not a CPU range.")
+    low = int(match[1][:12])
+    high = int(match[3][:12]) if match[3] else 1023 if match[2] else low
+    if low > 1023 or high > 1023:
+        raise ValueError("supports CPU numbers from 0 to 1023.")
+    return min(low, high), max(low, high)
 
 
 @keyword(
@@ -304,11 +333,7 @@ def unix_bind(line: Line) -> None:
             options = "'prefix', 'mode', 'uid', 'gid', 'user' and 'group'"
             words.fail(f"'unix-bind' only supports the {options} options.")
         stored, convert = taker
-        text = words.next(
-            f"unix_bind '{name}' expects a path as an argument."
-            if name == "prefix"
-            else f"'unix-bind' : '{name}' expects a value."
-        )
+        text = _unix_value(words, name)
         try:
             values[stored] = convert(text)
         except KeyError:
@@ -318,11 +343,29 @@ def unix_bind(line: Line) -> None:
     line.set(values)
 
 
+def _unix_value(words: Words, name: str) -> str:
+    """The word behind `name`; HAProxy takes a missing or odd number for 0, which is said here."""
+    if name == "prefix":
+        return words.next("unix_bind 'prefix' expects a path as an argument.")
+    if name in ("user", "group"):
+        return words.next(f"'unix-bind' : '' unknown {name}.")
+    text = "" if words.end else words.next()
+    if not re.fullmatch(r"[0-7]+" if name == "mode" else r"[0-9]+", text):
+        words.line.notice(f"'unix-bind' : '{name} {text}' counts as {_leading(text, 8 if name == 'mode' else 10)}.")
+    return text
+
+
+def _leading(text: str, base: int) -> int:
+    """A number as HAProxy reads it here: the digits in front, 0 when there are none."""
+    match = re.match(r"[0-7]+" if base == 8 else r"[0-9]+", text)
+    return int(match[0][:20], base) if match else 0
+
+
 _UNIX: dict[str, tuple[str, Any]] = {
     "prefix": ("prefix", str),
-    "mode": ("mode", lambda text: int(text, 8)),
-    "uid": ("uid", int),
-    "gid": ("gid", int),
+    "mode": ("mode", lambda text: _leading(text, 8)),
+    "uid": ("uid", lambda text: _leading(text, 10)),
+    "gid": ("gid", lambda text: _leading(text, 10)),
     "user": ("uid", lambda text: pwd.getpwnam(text).pw_uid),
     "group": ("gid", lambda text: grp.getgrnam(text).gr_gid),
 }

@@ -4,8 +4,9 @@
     for difference in compare(cases): ...
 
 A `Case` is one line under test with the kind of section it stands in; lines that must stand before it in the same
-section go into `before`, whole sections that it refers to into the `prelude` of `compare`. `spoilt(line)` makes mistakes
-of a valid line: arguments missing, surplus, of the wrong type, misspelt, out of range; a `no` or `default` before it.
+section go into `before`, whole sections that it refers to into the `prelude` of `compare`. `spoilt(line)` makes
+mistakes of a valid line: arguments missing, surplus, of the wrong type, misspelt, out of range; a `no` or
+`default` before it.
 `everywhere(line)` puts it into every kind of proxy and into global.
 
 `compare(cases)` writes many cases into one file, because HAProxy tells every error of a file with its line number, runs
@@ -182,11 +183,15 @@ class _File:
 
 
 def _neutral(message: str, path: str) -> str:
-    message = re.sub(r"\bm\d+m\b", "NAME", message.split("\n")[0])
+    message = re.sub(r"\bm\d+m\b", "NAME", message.split("\n", maxsplit=1)[0])
     message = message.replace(path, "FILE")
     message = re.sub(r"FILE:\d+", "FILE", message)
     message = re.sub(r";? ?did you mean .*", "", message)
     return message.strip()
+
+
+_NOT_FATAL = re.compile(r"already specified\. Continuing|was already specified\. Continuing")
+"""HAProxy calls these alerts and goes on; here they are notices, because an alert stops the start."""
 
 
 def _said_by_haproxy(path: Path) -> list[tuple[str, int, str]]:
@@ -200,6 +205,8 @@ def _said_by_haproxy(path: Path) -> list[tuple[str, int, str]]:
             continue
         place = _PLACES.match(match[2])
         message = _PARSING.sub("", match[2], count=1)
+        if _NOT_FATAL.search(message):
+            continue
         said.append((ERROR if match[1] == "ALERT" else WARNING, int(place[2]) if place else 0, message))
     return said
 

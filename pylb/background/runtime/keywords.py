@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from pylb.config.model import BindLine
-from pylb.config.units import parse_time
+from pylb.config.units import BadCharacter, parse_integer, parse_time, time_error
 from pylb.config.words import Line
-from pylb.errors import ConfigError
+from pylb.errors import ConfigError, did_you_mean
 from pylb.listener.bind import Listener, parse_addresses, parse_options, resolve
 from pylb.records.proxy import Frontend
 from pylb.registry import keyword
@@ -37,8 +37,10 @@ def stats_timeout(line: Line) -> None:
     words = line.args()
     try:
         value = parse_time(words.peek() or "")
+    except BadCharacter as error:
+        raise ConfigError(f"'stats timeout' : unexpected character '{error.character}'", line.span) from None
     except ValueError as error:
-        raise ConfigError(f"'stats timeout' : {error}", line.span) from None
+        raise ConfigError(time_error(error, words.peek() or "", "stats timeout"), line.span) from None
     if value == 0:
         raise ConfigError("'stats timeout' expects a positive value", line.span)
     line.set(value)
@@ -47,10 +49,21 @@ def stats_timeout(line: Line) -> None:
 @keyword("stats maxconn", places="global", usage="<number>")
 def stats_maxconn(line: Line) -> None:
     """How many runtime connections there may be at a time, 10 by default."""
-    text = line.args().peek() or ""
-    if not (text.isascii() and text.isdigit() and int(text[:9]) > 0):
+    value = parse_integer(line.args().peek() or "")
+    if value <= 0:
         raise ConfigError("'stats maxconn' expects a positive value", line.span)
-    line.set(int(text[:9]))
+    line.set(value)
+
+
+@keyword("stats", places="global", usage="{ socket | timeout | maxconn | bind-process } ...")
+def stats(line: Line) -> None:
+    """The runtime socket: the words above."""
+    got = line.words[1] if len(line.words) > 1 else ""
+    raise ConfigError(
+        f"'stats' only supports 'socket', 'maxconn', 'bind-process' and 'timeout' (got '{got}')",
+        line.spans[min(1, len(line.spans) - 1)],
+        did_you_mean(got, ("socket", "maxconn", "timeout")).removeprefix("; "),
+    )
 
 
 def listeners(program: Any) -> list[Listener]:

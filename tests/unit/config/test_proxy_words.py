@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pylb import registry
@@ -118,21 +120,27 @@ def test_inert_words_are_told_once_and_can_be_refused() -> None:
 
 def test_parsed_only_words_check_their_arguments() -> None:
     assert alert("global\n tune.sched.low-latency maybe\n") == (
-        "'tune.sched.low-latency' expects 'on' or 'off' but got 'maybe'."
+        "'tune.sched.low-latency' expects either 'on' or 'off' but got 'maybe'."
     )
-    assert alert("global\n ca-base\n") == "'ca-base' expects a file name argument (<path>)."
+    assert alert("global\n ca-base\n") == "global statement 'ca-base' expects a directory path as an argument."
     assert alert("global\n ca-base a b\n") == "'ca-base' cannot handle unexpected argument 'b'."
-    assert alert("global\n tune.comp.maxlevel 12\n").startswith("'tune.comp.maxlevel' expects a number of at least 1")
+    assert alert("global\n tune.comp.maxlevel 12\n") == (
+        "'tune.comp.maxlevel' expects a numeric value between 1 and 9"
+    )
 
 
-def test_what_a_shape_stores() -> None:
+def test_what_a_shape_stores(tmp_path: Path) -> None:
+    script = tmp_path / "f.lua"
+    script.write_text("")
     record = parse_text(
-        "global\n ca-base /x\n ssl-default-bind-options a b\n noepoll\n lua-load f a\n lua-load g\n", environment={}
+        "global\n ca-base /x\n ssl-default-bind-options no-sslv3 ssl-min-ver TLSv1.2\n noepoll\n"
+        f" lua-load {script} a\n lua-load {script}\n",
+        environment={},
     ).globals
     assert record.get("ca-base") == "/x"
-    assert record.get("ssl-default-bind-options") == ["a", "b"]
+    assert record.get("ssl-default-bind-options") == ["no-sslv3", "ssl-min-ver", "TLSv1.2"]
     assert record.get("noepoll") is True
-    assert record.get("lua-load") == [["f", "a"], ["g"]]
+    assert record.get("lua-load") == [[str(script), "a"], [str(script)]]
 
 
 def rows() -> list[Row]:
