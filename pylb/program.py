@@ -27,7 +27,7 @@ from pylb.log import logger
 from pylb.records.proxy import Backend, Frontend, Proxy
 from pylb.records.stream import Stream
 from pylb.rules import captures, replies, ruleset, switching
-from pylb.sample import references
+from pylb.sample import references, wanted
 from pylb.server import equip
 from pylb.server.server import Server
 from pylb.stream.waits import Waits
@@ -76,6 +76,10 @@ class Program:
 
     def userlist(self, name: str) -> Record | None:
         return self.config.section("userlist", name)
+
+    def table(self, name: str) -> Any:
+        """The line of that stick table, until tables are served."""
+        return wanted.table(self.config, name)
 
     def wake(self, stream: Stream) -> None:
         assert self.worker is not None

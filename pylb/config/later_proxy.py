@@ -107,13 +107,6 @@ SIDED = (
 )
 BACKENDS = (
     Row("be-unpublished", "", UNSAFE, "The backend is not chosen by any rule."),
-    Row(
-        "stick match, stick on, stick store-request, stick store-response",
-        "str:expression str*:argument",
-        HARMLESS,
-        "A client goes to the server of its table entry.",
-        many=True,
-    ),
     Row("use-fcgi-app", "str:application", UNSAFE, "Servers speak FastCGI."),
     Row("appsession", "str:cookie str+:argument", HARMLESS, "Old: stickiness by an application's cookie."),
 )

@@ -9,7 +9,7 @@ a proxy starts as a copy of its defaults (`ProxyConfig.inherit`).
 from __future__ import annotations
 
 import copy
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -192,6 +192,7 @@ class Configuration:
         self._index: dict[tuple[str, bool, bool], ProxyConfig] = {}
         self._indexed = 0  # how many of `proxies` are in the index
         self.sources: list[SourceFile] = []  # every file of the load, line by line as it was written
+        self.wants: list[Callable[[Configuration], None]] = []  # checks of references, run when everything is read
         self.used: dict[int, Use] = {}  # id of a registry Word -> where it was used; see `use`
         self.tails: dict[tuple[object, ...], Tail] = {}  # of server lines, by their words (server/templates.py)
         self.pieces: dict[tuple[str, str], tuple[dict[str, Any], Use]] = {}  # the same of single options

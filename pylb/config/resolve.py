@@ -26,6 +26,8 @@ def resolve(config: Configuration) -> None:
             continue
         for check in CHECKS:
             check(config, proxy)
+    for want in config.wants:
+        want(config)
     check_defaults(config)
     check_sections(config)
 

@@ -256,6 +256,7 @@ def take(words: Words, site: Site, *, closing: bool) -> Term:
     name = re.split(r"[(,]", text, maxsplit=1)[0]
     word = registry.find(Kind.ACL, name)
     parsed = _criterion(words, site, text, name, word, span)
+    parsed.criterion = name
     implied = word.facts["method"] if word is not None and not parsed.converters else ""
     listed = patterns.parse(
         words, parsed.type, implied, site, parsed.fetch.name, closing=closing, dotted=name in _DOTTED

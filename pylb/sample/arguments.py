@@ -241,8 +241,7 @@ def resolve(later: Later, proxy: str, program: Any) -> Any:
     if later.shape == "backend":
         return _found(program.backend(name), f"unable to find backend '{name}' referenced in")
     if later.shape == "table":
-        table = getattr(program, "table", None)  # stick tables are a room of their own
-        return _found(table and table(name), f"unable to find table '{name}' referenced in")
+        return _found(program.table(name), f"unable to find table '{name}' referenced in")
     if not later.name:
         raise LookupError(f"missing {'server' if later.shape == 'server' else 'userlist'} name in")
     if later.shape == "userlist":

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pylb import registry
 from pylb.errors import NOWHERE, ConfigError, Span, nearest
 from pylb.registry import Kind, Word
-from pylb.sample import arguments, casts, regexes
+from pylb.sample import arguments, casts, regexes, wanted
 from pylb.sample.arguments import Later
 from pylb.sample.scopes import Scope
 from pylb.sample.values import MISS, Absent, Fetch, Occurrences
@@ -79,7 +79,7 @@ class Node:
         try:
             return self.word.factory(*bound, **extra)
         except regexes.BadPattern as error:
-            raise self.owner.wrong(f"error in regex '{error.source}' in {self._place(1)} : {error}") from None
+            raise self.owner.wrong(f"error in regex '{error.source}' in {self.place(1)} : {error}") from None
         except ValueError as error:
             raise self.owner.wrong(f"invalid args in {self._noun} '{self.name}' : {error}") from None
 
@@ -128,19 +128,25 @@ class Node:
         try:
             return arguments.resolve(later, home, program)
         except LookupError as error:
-            raise owner.wrong(f"{error.args[0]} {self._place(later.position)}") from None
+            raise owner.wrong(f"{error.args[0]} {self.place(later.position)}") from None
 
-    def _place(self, position: int) -> str:
+    def place(self, position: int) -> str:
         """An argument's place, as messages about things found late say it."""
         assert self.owner is not None
         site = self.owner.site
-        which = f"arg {position} of "
-        if self.word.kind is Kind.FETCH:
-            which += f"sample fetch keyword '{self.name}'"
-        else:
-            which += f"conversion keyword '{self.name}' for sample fetch keyword '{self.owner.fetch.name}'"
+        criterion = self.owner.criterion
+        first = f"ACL keyword '{criterion}'" if criterion else f"sample fetch keyword '{self.owner.fetch.name}'"
+        which = first if self.word.kind is Kind.FETCH else f"conversion keyword '{self.name}' for {first}"
+        inside = "" if criterion else f" in {_PLACES.get(site.place, f'{site.place} expression')}"
         where = f" in proxy '{site.proxy.name}'" if site.proxy is not None else ""
-        return f"{which} in {site.place} expression{where}"
+        return f"arg {position} of {which}{inside}{where}"
+
+
+# Places whose expressions HAProxy names otherwise in messages.
+_PLACES = {
+    "log-format": "log-format string",
+    "balance": "use-server or balance expression",
+}
 
 
 @dataclass(slots=True)
@@ -154,6 +160,7 @@ class Expression:
     span: Span = NOWHERE
     type: str = ""
     cells: dict[Any, Any] = field(default_factory=dict)
+    criterion: str = ""  # the word of an ACL that stands before it
 
     @property
     def scope(self) -> Scope:
@@ -406,7 +413,7 @@ def parse_text(text: str, at: int, site: Site, span: Span, *, in_format: bool = 
     node.out = word.facts["out"]
     expression = Expression(node, [], text, site, span, node.out)
     node.owner = expression
-    _make_now(node)
+    _made(node)
     end = _converters(expression, text, end, span, find_name, 0)
     expression.text = text[at:end]
     for each in expression.nodes:
@@ -422,9 +429,14 @@ def _check(bound: list[Any], word: Word, name: str, noun: str, site: Site, span:
         raise ConfigError(f"invalid args in {noun} '{name}' : {error}", span) from None
 
 
-def _make_now(node: Node) -> None:
-    """Runs the factory while parsing, so that its complaints belong to the line; not where it needs the program."""
-    if not node.waits:
+def _made(node: Node) -> None:
+    """Runs the factory while parsing, so that its complaints belong to the line; what needs the program is noted."""
+    owner = node.owner
+    assert owner is not None
+    owner.site.config.use(node.word, owner.span)
+    if node.waits:
+        wanted.note(node)
+    else:
         node.make(None)
 
 
@@ -460,5 +472,5 @@ def _converter(expression: Expression, text: str, at: int, name: str, span: Span
     node.owner, node.takes, node.cast = expression, takes, cast
     node.out = expression.type = (expression.type if takes == "same" else takes) if out == "same" else out
     expression.converters.append(node)
-    _make_now(node)
+    _made(node)
     return end

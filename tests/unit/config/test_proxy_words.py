@@ -167,7 +167,7 @@ def test_the_words_of_the_language_are_there() -> None:
     for place, names in {
         "global": ("tune.bufsize", "ca-base", "lua-load", "setenv", "h1-case-adjust", "ssl-server-verify"),
         "frontend": ("rate-limit sessions", "option dontlognull", "timeout client", "stats uri", "compression"),
-        "backend": ("option httpchk", "tcp-check connect", "stick on", "retry-on", "email-alert to", "reqrep", "block"),
+        "backend": ("option httpchk", "tcp-check", "stick", "retry-on", "email-alert to", "reqrep", "block"),
         "peers": ("peer", "table"),
         "resolvers": ("nameserver", "hold"),
     }.items():
