@@ -81,6 +81,11 @@ def parse_integer(text: str) -> int:
     return int(match.group(1)[:20]) if match else 0
 
 
+def wrapped(value: int) -> int:
+    """What a C int keeps of a number that is too large for it, for messages that show it so."""
+    return (value + 2**31) % 2**32 - 2**31
+
+
 def time_error(error: ValueError, text: str, name: str) -> str:
     """HAProxy's sentence for a time that was refused in the argument called `name`."""
     if isinstance(error, TimeOverflow):
