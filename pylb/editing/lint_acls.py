@@ -10,7 +10,6 @@ from pylb.config.model import ProxyConfig
 from pylb.editing import lint_logic as logic
 from pylb.editing.lint_checks import Found, check
 from pylb.editing.lint_subject import Subject
-from pylb.errors import Span
 from pylb.sample.acl import PREDEFINED, Term
 from pylb.sample.patterns import Pattern
 
@@ -340,6 +339,17 @@ def upper_case_method(subject: Subject) -> Found:
             yield pattern.span, f"never matches: methods are upper case ('{_text(pattern).upper()}')"
 
 
-def span_of(term: Term) -> Span:
-    """The first pattern of a term, or its criterion."""
-    return term.patterns.patterns[0].span if term.patterns.patterns else term.span
+@check(
+    "L220",
+    "every-path",
+    "hint",
+    "A path is tested for beginning with a slash.",
+    why="Every path does, so the test always holds. For the start page only, write `path /`.",
+    frame="frontend",
+    bad="use_backend static if { path_beg / }",
+    good="use_backend static if { path / }",
+)
+def every_path(subject: Subject) -> Found:
+    for _, term, fetch, method, pattern in patterns(subject):
+        if fetch in ("path", "pathq") and method == "beg" and pattern.text == b"/" and not term.expression.converters:
+            yield pattern.span, "every path begins with '/': this always holds"

@@ -12,9 +12,9 @@ from pylb.editing.lint_subject import Subject
 @check(
     "L420",
     "empty-backend",
-    "warning",
+    "hint",
     "A backend has no server and no rule that answers.",
-    why="Every request that is sent there gets a 503.",
+    why="Every request that is sent there gets a 503. On purpose, `http-request deny` says so, and with which status.",
     frame="backend",
     bad="balance roundrobin",
     good="server a1 192.0.2.1:80",
@@ -25,7 +25,7 @@ def empty_backend(subject: Subject) -> Found:
             continue
         if any(proxy.get(name) for name in ("option transparent", "transparent", "option http_proxy", "error replies")):
             continue
-        if any(name.startswith("stats ") for name in proxy.values):
+        if any(name.startswith("stats ") for name in proxy.values) or not subject.mentioned(proxy.name, outside=proxy):
             continue
         if not any(r.final or r.action.startswith("lua.") for place in PLACES for r in subject.rules(proxy, place)):
             yield proxy.span, f"backend '{proxy.name}' has no server: every request gets a 503"
@@ -231,6 +231,7 @@ def source_behind_proxy(subject: Subject) -> Found:
     """,
 )
 def no_client_address(subject: Subject) -> Found:
+    blind: dict[int, list[ProxyConfig]] = {}  # those that start from the same defaults are told of once
     for proxy in subject.backs:
         fronts = subject.fronts_of(proxy)
         if not proxy.http or not proxy.servers or not fronts:
@@ -239,7 +240,11 @@ def no_client_address(subject: Subject) -> Found:
             continue
         named = [s for s in subject.servers(proxy) if not {"send-proxy", "usesrc"} & set(s.values)]
         if named and not proxy.get("source"):
-            yield proxy.span, f"the servers of '{proxy.name}' see one address for all clients: 'option forwardfor'"
+            blind.setdefault(id(proxy.origin), []).append(proxy)
+    for proxies in blind.values():
+        others = f" (and of {len(proxies) - 1} more)" if len(proxies) > 1 else ""
+        name = proxies[0].name
+        yield proxies[0].span, f"the servers of '{name}'{others} see one address for all clients: 'option forwardfor'"
 
 
 def _passes(subject: Subject, proxy: ProxyConfig) -> bool:
@@ -286,7 +291,7 @@ def two_forwarded_for(subject: Subject) -> Found:
     why="""The old way to send headers with a check; `http-check send` says the same readably, and is what is
     supported.""",
     frame="backend",
-    bad=r"option httpchk GET /health HTTP/1.1\\r\\nHost:\\ example.com",
+    bad=r"option httpchk GET /health HTTP/1.1\r\nHost:\ example.com",
     good="""
     option httpchk
     http-check send meth GET uri /health ver HTTP/1.1 hdr Host example.com

@@ -94,7 +94,7 @@ _BARE_DOT = re.compile(rb"(?<![\\\[])(?<=[A-Za-z0-9)\]])\.(?=[A-Za-z0-9(])")
     why="The dot stands for any character: ^www.example.com$ also matches wwwXexample.com, which anybody can register.",
     frame="frontend",
     bad="use_backend api if { hdr_reg(host) -i ^(api|rest).example.com$ }",
-    good=r"use_backend api if { hdr_reg(host) -i ^(api|rest)\\.example\\.com$ }",
+    good=r"use_backend api if { hdr_reg(host) -i ^(api|rest)\.example\.com$ }",
 )
 def unescaped_dot(subject: Subject) -> Found:
     for _, _, method, pattern in _hosts(subject):
@@ -215,3 +215,19 @@ def _odd_ports(subject: Subject, proxy: ProxyConfig) -> bool:
         address.port and address.port not in (80, 443) and not bind.values.get("accept-proxy")
         for bind, address in listens
     )
+
+
+@check(
+    "L219",
+    "comma-in-pattern",
+    "error",
+    "A host name or a method is compared with several values that are joined by commas.",
+    why="Patterns are separated by blanks: with commas they are one value, which no request has.",
+    frame="frontend",
+    bad="use_backend api if { hdr(host) -i api.example.com,rest.example.com }",
+    good="use_backend api if { hdr(host) -i api.example.com rest.example.com }",
+)
+def comma_in_pattern(subject: Subject) -> Found:
+    for _, _, fetch, method, pattern in patterns(subject):
+        if fetch in (*_NAMES, "method") and method in ("str", "beg", "end", "sub", "dom") and b"," in pattern.text:
+            yield pattern.span, "one value with commas in it: separate patterns with blanks"

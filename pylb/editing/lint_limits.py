@@ -67,9 +67,13 @@ def missing_timeout(subject: Subject) -> Found:
     """,
 )
 def slow_requests(subject: Subject) -> Found:
+    slow: dict[int, list[ProxyConfig]] = {}  # those that start from the same defaults are told of once
     for proxy in subject.fronts:
         if proxy.http and proxy.binds and proxy.get("timeout client") and not proxy.get("timeout http-request"):
-            yield proxy.span, "no 'timeout http-request': a client may take for ever to send a request's head"
+            slow.setdefault(id(proxy.origin), []).append(proxy)
+    for proxies in slow.values():
+        others = f" (nor in {len(proxies) - 1} more)" if len(proxies) > 1 else ""
+        yield proxies[0].span, f"no 'timeout http-request'{others}: a client may take for ever to send a request's head"
 
 
 _DELAYS: Final = (

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pylb.config.model import Address
+from pylb.config.words import Line
 from pylb.editing.lint_checks import Found, check
 from pylb.editing.lint_rules import PLACES
-from pylb.editing.lint_subject import Subject
+from pylb.editing.lint_subject import Subject, reachable
 from pylb.errors import Span
 
 
@@ -223,9 +226,69 @@ def http_words_in_tcp(subject: Subject) -> Found:
                 yield line.span, f"has no effect: '{proxy.name}' is in mode tcp"
 
 
-_HTTP_WORDS = (
+_HTTP_WORDS: Final = (
     *("http-request", "http-response", "http-after-response", "redirect", "monitor-uri", "cookie"),
     *("option forwardfor", "option originalto", "option forwarded", "compression algo", "capture request header"),
     *("option http-server-close", "option httpclose", "option http-keep-alive", "option httplog", "stats enable"),
     *("stats uri", "stats auth", "errorloc", "errorloc302", "unique-id-header", "http-reuse"),
 )
+
+
+@check(
+    "L410",
+    "https-port-without-tls",
+    "warning",
+    "An HTTP frontend listens on port 443 without ssl.",
+    why="Browsers speak TLS there, and get a 400. `ssl crt <file>` is missing, or `mode tcp` to pass TLS on untouched.",
+    bad="""
+    frontend web
+        mode http
+        bind :443
+        timeout client 30s
+        http-request return status 200
+    """,
+    good="""
+    frontend web
+        mode http
+        bind :443 ssl crt /etc/ssl/site.pem
+        timeout client 30s
+        http-request return status 200
+    """,
+)
+def https_port_without_tls(subject: Subject) -> Found:
+    for proxy in subject.fronts:
+        for bind, address in subject.listens(proxy) if proxy.http else ():
+            through = bind.values.get("accept-proxy") or not reachable(address)
+            if address.port == 443 and not bind.values.get("ssl") and not through:
+                yield bind.span, "port 443 without 'ssl': browsers speak TLS here"
+
+
+_SINGLE: Final = (
+    *("mode", "balance", "default_backend", "maxconn", "retries", "log-format", "cookie", "option httpchk", "fullconn"),
+    *("stats uri", "monitor-uri", "hash-type", "http-reuse", "stick-table", "nbthread", "user", "group", "chroot"),
+    *("timeout client", "timeout connect", "timeout server", "timeout http-request", "timeout queue", "timeout check"),
+    *("timeout tunnel", "timeout http-keep-alive", "timeout tarpit", "tcp-request inspect-delay", "pidfile"),
+)
+
+
+@check(
+    "L411",
+    "said-twice",
+    "warning",
+    "A keyword that has one value is written twice in one section, with different values.",
+    why="Nothing complains: the last one holds, and whoever reads or changes the first one is deceived.",
+    frame="frontend",
+    bad="""
+    timeout client 10s
+    timeout client 50s
+    """,
+    good="timeout client 50s",
+)
+def said_twice(subject: Subject) -> Found:
+    for record in (subject.config.globals, *subject.sections):
+        seen: dict[str, Line] = {}
+        for line in subject.lines_of(record, *_SINGLE):
+            first = seen.get(line.name)
+            if first is not None and first.words != line.words and first.span.file == line.span.file:
+                yield line.span, f"replaces line {first.span.line}, which says '{' '.join(first.words)}'"
+            seen[line.name] = line

@@ -42,8 +42,9 @@ def key(term: Term) -> tuple[str, str]:
 
 
 def stable(term: Term) -> bool:
-    name = term.expression.fetch.word.name
-    return not name.startswith(_VOLATILE) or name in ("src_port",)
+    """Whether asking again gives the same answer, as long as nothing is changed."""
+    names = (node.word.name for node in term.expression.nodes)
+    return not any(name.startswith(_VOLATILE) and name != "src_port" for name in names)
 
 
 def is_single(term: Term) -> bool:

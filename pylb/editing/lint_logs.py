@@ -33,10 +33,14 @@ from pylb.editing.lint_subject import Subject
     """,
 )
 def short_log(subject: Subject) -> Found:
+    brief: dict[object, list[ProxyConfig]] = {}  # those that start from the same defaults are told of once
     for proxy in subject.fronts:
         if proxy.binds and _logs(subject, proxy) and not proxy.get("log-format") and not proxy.get("log-format-sd"):
-            name = "option httplog" if proxy.http else "option tcplog"
-            yield proxy.span, f"logs who connected and nothing else: '{name}' is missing"
+            brief.setdefault((id(proxy.origin), proxy.http), []).append(proxy)
+    for proxies in brief.values():
+        name = "option httplog" if proxies[0].http else "option tcplog"
+        others = f" (in {len(proxies) - 1} more as well)" if len(proxies) > 1 else ""
+        yield proxies[0].span, f"logs who connected and nothing else{others}: '{name}' is missing"
 
 
 def _logs(subject: Subject, proxy: ProxyConfig) -> bool:

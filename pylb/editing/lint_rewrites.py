@@ -87,12 +87,12 @@ _MATCHES: Final[dict[str, Callable[[str, str], bool]]] = {
     frame="frontend",
     bad="""
     acl is_api path_beg /api
-    http-request replace-path /api(/.*)? \\\\1 if is_api
+    http-request replace-path /api(/.*)? \\1 if is_api
     use_backend api if is_api
     """,
     good="""
     http-request set-var(txn.api) bool(true) if { path_beg /api }
-    http-request replace-path /api(/.*)? \\\\1 if { var(txn.api) -m bool }
+    http-request replace-path /api(/.*)? \\1 if { var(txn.api) -m bool }
     use_backend api if { var(txn.api) -m bool }
     """,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from pylb.config.model import ServerLine
 from pylb.editing.lint_checks import Found, check
@@ -214,3 +215,35 @@ def port_without_tls(subject: Subject) -> Found:
         for server in subject.servers(proxy) if proxy.http else ():
             if server.address is not None and server.address.port == 443 and not server.values.get("ssl"):
                 yield server.span, "port 443 without 'ssl': the server expects TLS there"
+
+
+_RULES_OF: Final = {"http-check": "option httpchk", "tcp-check": "option tcp-check"}
+
+
+@check(
+    "L448",
+    "check-rules-without-option",
+    "warning",
+    "http-check or tcp-check lines stand in a section whose checks are of another kind.",
+    why="""They belong to `option httpchk` and `option tcp-check`. Without it a check only opens a connection, and a
+    server that answers nothing but errors counts as up.""",
+    frame="backend",
+    bad="""
+    http-check expect status 200
+    server a1 192.0.2.1:80 check
+    """,
+    good="""
+    option httpchk GET /health
+    http-check expect status 200
+    server a1 192.0.2.1:80 check
+    """,
+)
+def check_rules_without_option(subject: Subject) -> Found:
+    for proxy in subject.backs:
+        for line in subject.lines_of(proxy):
+            option = _RULES_OF.get(line.words[0])
+            if option is None or line.words[1:2] in (["disable-on-404"], ["send-state"]):
+                continue
+            if proxy.get(option) in (None, False):
+                yield line.span, f"has no effect without '{option}'"
+                break

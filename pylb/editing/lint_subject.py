@@ -18,6 +18,7 @@ from pylb.config.model import Address, BindLine, Configuration, ProxyConfig, Rec
 from pylb.config.reader import Reader
 from pylb.config.words import Line
 from pylb.errors import Severity, Span
+from pylb.rules.hooks import PASSES
 from pylb.sample.condition import Condition
 
 _SPECIAL = re.compile(r"[A-Za-z0-9_.:-]+")
@@ -153,7 +154,7 @@ class Subject:
             if id(rule) in inherited or rule.place == "monitor":
                 continue
             line = self.line_at(rule.span)
-            final = bool(rule.action.facts.get("final"))
+            final = bool(rule.action.facts.get("final")) and not getattr(rule.build, PASSES, False)
             yield Rule(proxy, rule.place, rule.action.name, final, rule.condition, rule.span, _body(line), line)
 
     def all_rules(self, proxy: ProxyConfig) -> Iterator[Rule]:

@@ -25,7 +25,7 @@ _FRONT = """
     """
 
 
-def _dynamic(subject: Subject) -> list[re.Pattern[str]]:
+def dynamic_names(subject: Subject) -> list[re.Pattern[str]]:
     """What use_backend rules whose name is made at run time may name."""
     found = []
     for front in subject.fronts:
@@ -56,8 +56,11 @@ def _pieces(rule: object) -> list[object]:
 def unused_backend(subject: Subject) -> Found:
     if not subject.fronts:
         return  # a part of a configuration
-    dynamic = _dynamic(subject)
+    dynamic = dynamic_names(subject)
+    engines = any(line.words[0] == "filter" and "spoe" in line.words for line in subject.lines)
     for proxy in subject.backs:
+        if engines and not proxy.http:
+            continue  # the configuration of an engine, a file of its own, may name it
         if proxy.kind != "backend" or subject.mentioned(proxy.name, outside=proxy) or proxy.get("stick-table"):
             continue
         if not any(pattern.fullmatch(proxy.name) for pattern in dynamic):
