@@ -129,7 +129,7 @@ def _load_and_serve(options: Options) -> int:
 
 
 def _dumps(options: Options) -> None:
-    if options.words is None and not options.objects:
+    if options.words is None and not options.objects and not options.archive:
         return
     from pylb.process import dump
 
@@ -137,6 +137,12 @@ def _dumps(options: Options) -> None:
         sys.stdout.write(dump.help_text() if "help" in options.words else dump.words(options.words))
     if options.objects:
         sys.stdout.write(dump.objects())
+    if options.archive:
+        try:
+            dump.archive(options.archive)
+        except OSError as error:
+            alert(f"config : Cannot write the archive {options.archive} : {error.strerror}")
+            raise Stop(1) from None
 
 
 def _master_socket(options: Options) -> None:

@@ -30,6 +30,15 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|\.[A-Za-z0-9_]*")
 _HEX = re.compile(r"[0-9A-Fa-f]{2}")
 _SPACES = re.compile(r"[ \t\v\f\r]+")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", **{char: char for char in " \\\"'#"}}
+_NOT_STRONG = re.compile(r"['\r\n\0]")  # characters that '...' cannot hold
+_WRITTEN = {
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\v": "\\x0b",
+    "\f": "\\x0c",
+    **{char: f"\\{char}" for char in " \\\"'#"},
+}
 _WEAK_ESCAPES = {**_ESCAPES, "$": "$"}
 
 
@@ -122,6 +131,15 @@ def plain(text: str) -> list[str] | None:
         return None
     words = text.split()
     return words if len(words) <= MAX_WORDS else None
+
+
+def quoted(word: str) -> str:
+    """A way to write a word that is read back as the same word, wherever it stands in a line."""
+    if word and plain(word) == [word]:
+        return word
+    if not _NOT_STRONG.search(word):
+        return f"'{word}'"
+    return "".join(_WRITTEN.get(char, char) for char in word)
 
 
 def split(text: str, lookup: Lookup) -> tuple[list[str], list[tuple[int, int]], LexError | None]:

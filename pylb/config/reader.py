@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 
 from pylb import registry
@@ -23,16 +23,22 @@ from pylb.errors import ConfigError, Report, Severity, Span, did_you_mean
 from pylb.registry import Kind, Status, Word
 
 MAX_NAME_WORDS = 3
+Seen = Callable[[list[str], bool], None]
 
 
 def load(
-    paths: Iterable[str], *, environment: MutableMapping[str, str] | None = None, report: Report | None = None
+    paths: Iterable[str],
+    *,
+    environment: MutableMapping[str, str] | None = None,
+    report: Report | None = None,
+    seen: Seen | None = None,
 ) -> Configuration:
     """Reads files, and of directories every `*.cfg` in order of name, as one configuration.
 
     `environment` is what `$NAME` sees and `setenv` changes: the process's own unless another mapping is given.
+    `seen` is called with the words of each statement that counts, and whether it opens a section.
     """
-    reader = Reader(os.environ if environment is None else environment, report)
+    reader = Reader(os.environ if environment is None else environment, report, seen)
     files = [file for path in paths for file in _expand(path, reader.config.report)]
     reader.announce(files)
     for file in files:
@@ -74,8 +80,12 @@ def _expand(path: str, report: Report) -> list[str]:
 class Reader:
     """State of one load: the open section, the conditional blocks, the environment."""
 
-    def __init__(self, environment: MutableMapping[str, str], report: Report | None = None) -> None:
+    def __init__(
+        self, environment: MutableMapping[str, str], report: Report | None = None, seen: Seen | None = None
+    ) -> None:
         self.config = Configuration(report)
+        self.seen = seen
+        self.late = False  # a section that should follow `global` has been opened in this file
         self.environment = self.config.environment = environment
         self.place = ""  # section word of the open section
         self.record: Record | None = None
@@ -109,6 +119,7 @@ class Reader:
         self.config.sources.append(source)
         self.file = name
         self.place, self.record = "", None
+        self.late = False
         for number, text in enumerate(source.lines, 1):
             if text:
                 self.number = number
@@ -159,6 +170,8 @@ class Reader:
             if not words:
                 return
         section = self.sections.get(words[0])
+        if self.seen is not None:
+            self.seen(words, section is not None)
         if section is not None:
             self.open(section, Line(words, spans, self.config, None, words[0]))
             return
@@ -180,6 +193,14 @@ class Reader:
         # Lines of a section whose header is wrong are still checked, against a record that belongs to nothing.
         self.record = Record(self.place, line.words[1] if len(line.words) > 1 else "", line.span)
         self.config.use(section, line.span)
+        if not section.facts.get("first"):
+            self.late = True
+        elif self.late:
+            self.config.report.diag(
+                f"{self.place} section detected after a non-{self.place} one, the prevalence of their statements is "
+                "unspecified",
+                line.span,
+            )
         try:
             self.record = section.factory(line)
         except ConfigError as error:

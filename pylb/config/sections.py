@@ -29,7 +29,7 @@ def no_more_words(line: Line, count: int) -> None:
         )
 
 
-@section("global", usage="")
+@section("global", usage="", first=True)
 def open_global(line: Line) -> Record:
     """Settings of the whole process. The section may appear several times; later lines add to earlier ones."""
     no_more_words(line, 1)

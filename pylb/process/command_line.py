@@ -29,7 +29,9 @@ Usage : pylb [-f <cfgfile|cfgdir>]* [ -vdVD ] [ -n <maxconn> ] [ -N <maxpconn> ]
         -dR does not share ports (SO_REUSEPORT) ; -dV does not verify servers' certificates.
         -dW makes every warning fatal.
         -dr starts although a server's name does not resolve.
-        -dC[key] -dF -dG -dI -dM[...] -dS -dZ -de -dp -dt are accepted.
+        -dC[key] writes the configuration as it was understood ; with a key, without its names and addresses.
+        -dA<file> writes an archive of the loaded object files.
+        -4 -dF -dG -dI -dM[...] -dS -dT -dZ -dc -de -dk -dp -dt -dv are accepted.
         --allow-inert starts although a word that matters has no effect yet.
 
 Other commands : pylb {commands}   (each with --help)
@@ -74,6 +76,9 @@ class Options:
     master_socket: str = ""  # -S
     words: list[str] | None = None  # -dK: classes asked for
     objects: bool = False  # -dL
+    archive: str = ""  # -dA: file for the objects themselves
+    dump: bool = False  # -dC
+    dump_key: int = 0
     share_ports: bool = True
     resolve_failures: bool = False  # -dr
     verify_servers: bool = True
@@ -180,7 +185,7 @@ _VALUED: dict[str, Callable[[Options, str], None]] = {
     "-m": _integer("memory"),
 }
 
-_ACCEPTED = ("-dC", "-dF", "-dG", "-dI", "-dS", "-dZ", "-de", "-dp", "-dt", "-dv")
+_ACCEPTED = ("-dF", "-dG", "-dI", "-dS", "-dT", "-dZ", "-dc", "-de", "-dk", "-dp", "-dt", "-dv")
 _MEMORY = ("fail", "cold-first", "merge", "integrity", "global", "cache", "caller", "tag", "poison", "uaf", "backup")
 
 
@@ -190,6 +195,12 @@ def _debug_word(options: Options, word: str) -> None:
         options.version = 2
     elif word.startswith("-dK"):
         options.words = [name for name in word[3:].split(",") if name]
+    elif word.startswith("-dC"):
+        options.dump, options.dump_key = True, _leading(word[3:]) & 0xFFFFFFFF
+    elif word.startswith("-dA"):
+        options.archive = word[3:]
+    elif word == "-4":
+        options.switches.add(word)
     elif word.startswith("-dM"):
         _memory_debugging(options, word[3:])
     elif word.startswith(_ACCEPTED):

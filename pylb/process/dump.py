@@ -1,8 +1,9 @@
-"""`-dK`: the registered words, by class, in HAProxy's layout; `-dL`: loaded object files."""
+"""`-dK`: the registered words, by class, in HAProxy's layout; `-dL`, `-dA`: loaded object files."""
 
 from __future__ import annotations
 
 import sys
+import tarfile
 from collections.abc import Callable, Iterable, Iterator
 
 from pylb import registry
@@ -84,6 +85,18 @@ def help_text() -> str:
 
 
 def objects() -> str:
+    """What -dL prints."""
+    return "List of loaded object files:\n" + "".join(f"{path}\n" for path in loaded())
+
+
+def archive(path: str) -> None:
+    """-dA: the loaded object files themselves, as a tar file. Raises OSError."""
+    with tarfile.open(path, "w", dereference=True) as tar:
+        for name in loaded():
+            tar.add(name)
+
+
+def loaded() -> list[str]:
     """The executable and every shared object in memory."""
     seen: dict[str, None] = {sys.executable: None}
     with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
@@ -91,4 +104,4 @@ def objects() -> str:
             path = line.rstrip("\n").partition("/")[2]
             if path and ".so" in path:
                 seen.setdefault(f"/{path}")
-    return "List of loaded object files:\n" + "".join(f"{path}\n" for path in seen)
+    return list(seen)

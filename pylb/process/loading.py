@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 from pylb import standard
@@ -12,7 +13,7 @@ from pylb.config.conditions import ConditionError, Surroundings, evaluate
 from pylb.config.model import Configuration
 from pylb.config.resolve import resolve
 from pylb.errors import Report, Severity
-from pylb.process import collector
+from pylb.process import collector, config_dump
 from pylb.process.command_line import Options, expand
 from pylb.process.messages import alert, voice
 from pylb.process.stop import Stop
@@ -39,19 +40,42 @@ def _load(options: Options) -> Program:
     except OSError as error:
         alert(f"config : Cannot open configuration file/directory {error.filename} : {error.strerror}")
         raise Stop(1) from None
-    config = reader.load(files, report=report)
+    dump = config_dump.Dump(options.dump_key) if options.dump else None
+    config = reader.load(files, report=report, seen=dump.seen if dump is not None else None)
+    if dump is not None:
+        sys.stdout.write(dump.text())
+        sys.stdout.flush()
     apply(options, config)
     program = Program(config)
     # What is wrong in the text would only cause follow-up errors in what is made of it.
     broken = report.fatal
     if not broken:
         resolve(config)
+        if options.diagnostics:
+            diagnose(config)
         if not report.fatal:
             program.compile()
             program.runtime_listeners = runtime_listeners(program)
     voice.report(report, diagnostics=options.diagnostics)
     _judge(options, report, broken)
     return program
+
+
+def diagnose(config: Configuration) -> None:
+    """What -dD says of a whole configuration: servers that share a cookie value."""
+    for proxy in config.proxies:
+        owners = set()
+        for server in proxy.servers:
+            value = server.values.get("cookie")
+            if not value or server.values.get("backup"):
+                continue
+            if value in owners:
+                config.report.diag(
+                    f"'server {server.name}' : same cookie value is set for a previous non-backup server in the same "
+                    "backend, it may break connection persistence",
+                    server.span,
+                )
+            owners.add(value)
 
 
 def apply(options: Options, config: Configuration) -> None:

@@ -39,6 +39,7 @@ def server(line: Line) -> None:
     label = f"'server {line.proxy.name}/{name}' : "
     record.address = _address(words, text, label)
     _tail(words, record, label)
+    _check_weight(line, record, label)
     _enter(line, record)
 
 
@@ -48,6 +49,7 @@ def default_server(line: Line) -> None:
     words = line.args()
     record = ServerLine(DEFAULT, None, line.span, dict(line.proxy.default_server))
     _options(words, record, "")
+    _check_weight(line, record, "")
     line.proxy.default_server = record.values
 
 
@@ -66,6 +68,8 @@ def server_template(line: Line) -> None:
         label = f"'server-template {line.proxy.name}/{prefix}' : "
         record.address = _address(cursor, text, label)
         _options(cursor, record, label)
+        if number == first:
+            _check_weight(line, record, f"'server {line.proxy.name}/{name}' : ")
         _enter(line, record)
 
 
@@ -161,6 +165,14 @@ def _option(words: Words, record: ServerLine, label: str, uses: list[Use]) -> bo
     if words.index == at + 1 + plain and len(config.pieces) < KEPT:
         config.pieces[name, words.line.words[at + 1] if plain else ""] = made, use
     return True
+
+
+def _check_weight(line: Line, record: ServerLine, label: str) -> None:
+    if record.values.get("weight") == 0:
+        line.config.report.diag(
+            f"[{record.span.file}:{record.span.line}] : {label}configured with weight of 0 will never be selected by "
+            "load balancing algorithms"
+        )
 
 
 def _enter(line: Line, record: ServerLine) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -230,3 +231,25 @@ def test_a_mistake_is_called_what_haproxy_calls_it(name: str, tmp_path: Path) ->
     # HAProxy stops at the first fatal problem of some kinds; what it says has to be said here in the same words.
     assert theirs[0] in ours
     assert (theirs[0][0] == "ALERT") == any(severity == "ALERT" for severity, _, _ in ours)
+
+
+DIAGNOSED = (
+    f"{LISTEN} server s 127.0.0.1:1 weight 0\n server-template t 3 127.0.0.1:1 weight 0\nbackend b\n"
+    " default-server weight 0\n server s 127.0.0.1:1\n server u 127.0.0.1:1 weight 1\nglobal\n.diag d\n"
+    ".if 0\n.diag e\n.endif\n"
+)
+_DIAG = re.compile(r"\[DIAG\] +\(\d+\) : config : (?:parsing )?\[[^\]]*:(\d+)\] ?: (.*)")
+
+
+def test_diagnostics_are_those_of_haproxy(tmp_path: Path) -> None:
+    path = tmp_path / "a.cfg"
+    path.write_text(DIAGNOSED, "ascii")
+    program = find("haproxy")
+    assert program is not None
+    said = [
+        subprocess.run([*command, "-dD", "-c", "-f", str(path)], capture_output=True, text=True, timeout=60, check=True)
+        for command in ([program], [sys.executable, "-m", "pylb"])
+    ]
+    theirs, ours = (_DIAG.findall(run.stderr) for run in said)
+    assert len(theirs) == 6
+    assert theirs == [one for one in ours if "works in part" not in one[1]]

@@ -37,8 +37,14 @@ def test_numbers_are_read_as_far_as_they_go():
     assert (options.maxconn, options.proxy_maxconn, options.memory) == (12, 0, 64)
 
 
+@pytest.mark.parametrize(("word", "key"), [("-dC", 0), ("-dC77", 77), ("-dCkey", 0)])
+def test_a_dump_may_have_a_key(word, key):
+    options = parse([word, "-f", "x"])
+    assert (options.dump, options.dump_key) == (True, key)
+
+
 @pytest.mark.parametrize(
-    "words", [["-dI"], ["-dM"], ["-dM0x50,no-cache"], ["-dMno-merge"], ["-dC"], ["-dCkey"], ["-de"]]
+    "words", [["-dI"], ["-dM"], ["-dM0x50,no-cache"], ["-dMno-merge"], ["-4"], ["-dc"], ["-dT"], ["-de"]]
 )
 def test_switches_of_haproxys_insides_are_accepted(words):
     assert parse([*words, "-f", "x"]).switches
