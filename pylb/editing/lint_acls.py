@@ -353,3 +353,39 @@ def every_path(subject: Subject) -> Found:
     for _, term, fetch, method, pattern in patterns(subject):
         if fetch in ("path", "pathq") and method == "beg" and pattern.text == b"/" and not term.expression.converters:
             yield pattern.span, "every path begins with '/': this always holds"
+
+
+_FLAGS: Final = ("-i", "-m", "-f", "-n", "-M", "-u")
+
+
+@check(
+    "L221",
+    "late-flag",
+    "error",
+    "A flag stands behind the first pattern of an ACL.",
+    why="Flags come before the patterns; behind the first one, `-i` is a pattern like any other and has no effect.",
+    frame="frontend",
+    bad="use_backend api if { hdr(host) api.example.com -i rest.example.com }",
+    good="use_backend api if { hdr(host) -i api.example.com rest.example.com }",
+)
+def late_flag(subject: Subject) -> Found:
+    for _, term, _, _, pattern in patterns(subject):
+        if _text(pattern) in _FLAGS and not term.patterns.ended:
+            yield pattern.span, f"a pattern, not a flag: '{_text(pattern)}' has to stand before the first pattern"
+
+
+@check(
+    "L222",
+    "blank-in-pattern",
+    "error",
+    "A host name, path or method is compared with a pattern that holds a blank.",
+    why="None of them ever holds one: several patterns were put into one pair of quotes.",
+    frame="frontend",
+    bad='http-request deny unless { method "GET HEAD" }',
+    good="http-request deny unless { method GET HEAD }",
+)
+def blank_in_pattern(subject: Subject) -> Found:
+    for _, _, fetch, method, pattern in patterns(subject):
+        whole = fetch in ("path", "method", "req.hdr(host)", "ssl_fc_sni", "req.ssl_sni")
+        if whole and method in ("str", "beg", "end", "sub") and b" " in pattern.text.strip():
+            yield pattern.span, "never matches: one pattern with a blank in it"

@@ -145,6 +145,35 @@ def no_redispatch(subject: Subject) -> Found:
 
 
 @check(
+    "L431",
+    "cookie-in-caches",
+    "hint",
+    "A persistence cookie is inserted without nocache.",
+    why="""A cache between proxy and client may keep a response with its Set-Cookie and hand it to everybody: all of
+    them go to one server. `nocache` forbids that, `indirect` keeps the cookie from the servers.""",
+    frame="backend",
+    bad="""
+    option redispatch
+    cookie SRV insert
+    server a1 192.0.2.1:80 check cookie a1
+    server a2 192.0.2.2:80 check cookie a2
+    """,
+    good="""
+    option redispatch
+    cookie SRV insert indirect nocache
+    server a1 192.0.2.1:80 check cookie a1
+    server a2 192.0.2.2:80 check cookie a2
+    """,
+)
+def cookie_in_caches(subject: Subject) -> Found:
+    for section in subject.sections:
+        for line in subject.lines_of(section, "cookie"):
+            inserts = "insert" in line.words and not {"nocache", "postonly"} & set(line.words)
+            if inserts and section.kind != "frontend":
+                yield line.span, "a cache may give one client's cookie to all: 'nocache' is missing"
+
+
+@check(
     "L425",
     "reuse-and-close",
     "warning",

@@ -169,6 +169,58 @@ def header_of(term: Term) -> str:
 
 
 @check(
+    "L124",
+    "replaced-header",
+    "error",
+    "A rule compares a request header with something else than what an earlier rule has set it to for every request.",
+    why="After an unconditional set-header the header has that value and no other, so the test never matches.",
+    frame="frontend",
+    bad="""
+    http-request set-header Host app.internal
+    use_backend api if { hdr(host) -i api.example.com }
+    """,
+    good="""
+    http-request set-var(txn.host) req.hdr(host)
+    http-request set-header Host app.internal
+    use_backend api if { var(txn.host) -m str -i api.example.com }
+    """,
+)
+def replacedheader_of(subject: Subject) -> Found:
+    for proxy in subject.proxies:
+        values: dict[str, tuple[bytes, int]] = {}
+        for rule in (*subject.rules(proxy, "http-request"), *subject.rules(proxy, "use_backend")):
+            for group in rule.condition.alternatives if rule.condition is not None else ():
+                for use in group:
+                    name = header_of(use.acl.terms[0]) if len(use.acl.terms) == 1 else ""
+                    if name in values and _differs(use.acl.terms[0], values[name][0]):
+                        yield use.span, f"never matches: line {values[name][1]} has set this header to another value"
+            name = rule.words[1].lower() if len(rule.words) > 1 else ""
+            if rule.action.startswith(("lua.", "use-service", "send-spoe")):
+                values.clear()
+            elif rule.action in ("set-header", "add-header", "replace-header", "replace-value", "del-header"):
+                values.pop(name, None)
+                constant = len(rule.words) == 3 and "%" not in rule.words[2]
+                if rule.action == "set-header" and rule.condition is None and constant:
+                    values[name] = (rule.words[2].encode(), rule.span.line)
+
+
+def _differs(term: Term, value: bytes) -> bool:
+    """Whether a test certainly does not hold for a value."""
+    test = _TESTS.get(term.patterns.method)
+    if test is None or term.expression.converters or term.patterns.files or not term.patterns.patterns:
+        return False
+    return not any(test(value.lower(), pattern.text.lower()) for pattern in term.patterns.patterns)
+
+
+_TESTS: Final[dict[str, Callable[[bytes, bytes], bool]]] = {
+    "str": lambda value, pattern: value == pattern,
+    "beg": lambda value, pattern: value.startswith(pattern),
+    "end": lambda value, pattern: value.endswith(pattern),
+    "sub": lambda value, pattern: pattern in value,
+}
+
+
+@check(
     "L122",
     "sni-of-other-layer",
     "error",

@@ -300,3 +300,43 @@ def scheme_lie(subject: Subject) -> Found:
             words = [word.lower() for word in rule.words[:3]]
             if words[1:] == ["x-forwarded-proto", "https"] and rule.condition is None:
                 yield rule.span, "says https for requests that came without TLS, too"
+
+
+@check(
+    "L114",
+    "dead-default-backend",
+    "warning",
+    "A proxy has a use_backend rule without condition, and a default_backend.",
+    why="The rule takes everything, so the default is never used; one of the two is not what was meant.",
+    frame="frontend",
+    bad="use_backend api",
+    good="use_backend api if { path_beg /api }",
+)
+def dead_default_backend(subject: Subject) -> Found:
+    for proxy in subject.fronts:
+        span = subject.own(proxy, "default_backend")
+        for rule in subject.rules(proxy, "use_backend"):
+            if span is not None and _always(rule) and "%" not in rule.text:
+                yield span, f"never used: 'use_backend {rule.text}' at line {rule.span.line} takes everything"
+                break
+
+
+@check(
+    "L115",
+    "redirect-without-query",
+    "hint",
+    "A redirect to the same path of another host or scheme leaves the query string out.",
+    why="""`%[path]` ends before the `?`: parameters are lost on the way. `%[capture.req.uri]`, `redirect prefix` and
+    `redirect scheme` keep them.""",
+    frame="frontend",
+    bad="http-request redirect location https://www.example.com%[path] if { hdr(host) -i example.com }",
+    good="http-request redirect prefix https://www.example.com if { hdr(host) -i example.com }",
+)
+def redirect_without_query(subject: Subject) -> Found:
+    for proxy in subject.proxies:
+        for rule in subject.rules(proxy, "http-request"):
+            if rule.action != "redirect" and rule.place != "redirect":
+                continue
+            target = rule.words[rule.words.index("location") + 1] if "location" in rule.words[:-1] else ""
+            if "//" in target and target.endswith("%[path]") and "query" not in target:
+                yield rule.span, "'%[path]' has no query string: parameters are lost in this redirect"
