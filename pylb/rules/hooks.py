@@ -15,8 +15,8 @@ from pylb.config import units
 from pylb.config.model import ProxyConfig, RuleLine
 from pylb.config.words import Line, Words
 from pylb.errors import ConfigError, did_you_mean
-from pylb.registry import BACK, FRONT, PROXY, Kind, Word, keyword
-from pylb.rules.ruleset import REDIRECT
+from pylb.registry import BACK, FRONT, PROXY, Kind, Status, Word, keyword
+from pylb.rules.ruleset import LATE, REDIRECT
 from pylb.sample import condition as conditions
 from pylb.sample.scopes import Point
 from pylb.sample.site import Site
@@ -47,6 +47,7 @@ NOWHERE: Final = Point(0)
 PLACES: Final[dict[str, Place]] = {
     place.name: place
     for place in (
+        Place("quic-initial", Point.FE_CONNECTION, NOWHERE, 0, "", True),
         Place("tcp-request connection", Point.FE_CONNECTION, NOWHERE, 1, "tcp-request"),
         Place("tcp-request session", Point.FE_SESSION, NOWHERE, 2, "tcp-request"),
         Place("tcp-request content", Point.FE_CONTENT, Point.BE_CONTENT, 3, "tcp-request"),
@@ -195,12 +196,12 @@ def parse(line: Line, words: Words, place: Place) -> RuleLine:
 
 
 def store(line: Line, rule: RuleLine, place: str) -> None:
-    """Appends a rule to its ruleset; in `http-request`, before the redirects that always come last."""
+    """Appends a rule to its ruleset, before what always comes later (redirects, and old rules on raw lines)."""
     rules = line.proxy.rules.setdefault(place, [])
+    later = LATE[LATE.index(rule.place) + 1 :] if rule.place in LATE else LATE
     at = len(rules)
-    if rule.place != REDIRECT:
-        while at and rules[at - 1].place == REDIRECT:
-            at -= 1
+    while at and rules[at - 1].place in later:
+        at -= 1
     rules.insert(at, rule)
 
 
@@ -229,13 +230,17 @@ def unconditional(rule: RuleLine) -> bool:
     return rule.condition is None and bool(final)
 
 
-def _declare(name: str, places: tuple[str, ...], doc: str) -> None:
+def _declare(name: str, places: tuple[str, ...], doc: str, status: Status = Status.FULL) -> None:
     place = PLACES[name]
-    keyword(name, places=places, usage="<action> [<arguments>] [{if | unless} <condition>]", doc=doc)(
+    keyword(name, places=places, usage="<action> [<arguments>] [{if | unless} <condition>]", doc=doc, status=status)(
         lambda line: add(line, place)
     )
 
 
+_declare(
+    "quic-initial", FRONT, "A rule for the first datagram of a QUIC connection. HAProxy 3.1 and later. Manual 4.2.",
+    Status.UNSAFE,
+)  # fmt: skip
 _declare("http-request", PROXY, "A rule for each request, in order, once its head is complete. Manual 4.2.")
 _declare("http-response", PROXY, "A rule for each response of a server, the backend's first. Manual 4.2.")
 _declare("http-after-response", PROXY, "A rule for every response that goes out, those made here included. Manual 4.2.")

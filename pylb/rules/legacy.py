@@ -1,21 +1,25 @@
 """Words of HAProxy before 2.1 that edit requests and responses: req*, rsp*, block (manual of 2.0, chapter 4.2).
 
-What today's rules express becomes such a rule, with a notice that names the modern form. The words that work on raw
-header lines with regular expressions are only parsed so far: they decide who gets what, so a start refuses them.
+They run in HAProxy's order: `block`, the `http-request` rules, the rules on raw lines (raw_lines.py), `reqadd`, then
+`redirect`; for responses the `http-response` rules, the raw ones, `rspadd`. Each use is a notice that names the form of
+today, which `pylb migrate` writes where it says exactly the same.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from pylb import registry
 from pylb.config.model import RuleLine
-from pylb.config.words import Line, to_bytes
+from pylb.config.words import Line, Words, to_bytes
 from pylb.errors import ConfigError
 from pylb.http.message import field
-from pylb.registry import PROXY, Kind, Status, keyword
+from pylb.registry import PROXY, Kind, keyword
 from pylb.rules import hooks
+from pylb.rules.raw_lines import RawRule, RawRules
+from pylb.rules.ruleset import ADDED, RAW
 from pylb.sample import condition as conditions
+from pylb.sample.regexes import Regex, compile_pattern, template
 from pylb.sample.site import Site
 
 BLOCK: Final = "block"
@@ -28,11 +32,7 @@ def block(line: Line) -> None:
     words = line.args()
     if words.peek() not in ("if", "unless"):
         raise ConfigError("'block' requires either 'if' or 'unless' followed by a condition.", words.span)
-    place = hooks.PLACES["http-request"]
-    modern = ["http-request", "deny", *words.rest()]
-    other = Line(modern, [line.span] * len(modern), line.config, line.record, line.place)
-    other.name = "http-request"
-    rule = hooks.parse(other, other.args(), place)
+    rule = _modern(line, "http-request", "deny", words.rest())
     rule.place = BLOCK
     rules = line.proxy.rules.setdefault("http-request", [])
     at = sum(known.place in (BLOCK, "monitor") for known in rules)
@@ -40,70 +40,126 @@ def block(line: Line) -> None:
     line.notice("'block' is written 'http-request deny' since HAProxy 2.1.")
 
 
-def _adding(place: str, modern: str) -> None:
-    word = "reqadd" if place == "http-request" else "rspadd"
+def _modern(line: Line, place: str, action: str, rest: list[str]) -> RuleLine:
+    """The rule that today's words would be, at the place of this line."""
+    words = [place, *action.split(), *rest]
+    other = Line(words, [line.span] * len(words), line.config, line.record, line.place)
+    other.name = place
+    return hooks.parse(other, other.args(), hooks.PLACES[place])
+
+
+def _condition(line: Line, words: Words, place: str) -> Any:
+    site = Site(line.config, line.proxy, place, hooks.PLACES[place].points(line.proxy), line.span, line.name)
+    following = words.peek()
+    if following is not None and following not in ("if", "unless"):
+        raise ConfigError(
+            f"'{line.name}' expects either 'if' or 'unless' followed by a condition but found '{following}'.",
+            words.span,
+        )
+    return conditions.parse(words, site)
+
+
+def _declare_adding(word: str, place: str) -> None:
+    modern = f"{place} add-header"
 
     def factory(line: Line) -> None:
         words = line.args()
         name, colon, value = words.next(f"'{line.name}' expects <header> as an argument.").partition(":")
-        if not colon:
+        if not colon or not name.strip():
             words.fail(f"'{line.name}' expects a header line, such as 'X-Name: value'.")
-        where = hooks.PLACES[place]
-        site = Site(line.config, line.proxy, place, where.points(line.proxy), line.span, line.name)
-        condition = conditions.parse(words, site)
+        condition = _condition(line, words, place)
         one = field(to_bytes(name.strip()), to_bytes(value.strip()))
         request = place == "http-request"
 
-        def add(ctx: object) -> None:
-            (ctx.request if request else ctx.response).fields.append(one)  # type: ignore[attr-defined]
+        def add(ctx: Any) -> None:
+            (ctx.request if request else ctx.response).fields.append(one)
 
         action = registry.find(Kind.ACTION, "add-header", place)
-        rule = RuleLine(place, action, condition, line.span, " ".join(line.words), lambda program: add)
+        rule = RuleLine(ADDED, action, condition, line.span, " ".join(line.words), lambda program: add)
         hooks.store(line, rule, place)
         line.notice(f"'{line.name}' is written '{modern}' since HAProxy 2.1.")
-
-    keyword(word, places=PROXY, usage="<field>: <value> [{if | unless} <condition>]", doc=f"Today: `{modern}`.")(
-        factory
-    )
-
-
-_adding("http-request", "http-request add-header")
-_adding("http-response", "http-response add-header")
-
-# Word -> (arguments before the condition, today's form).
-_RAW: Final = {
-    "allow": (1, "http-{} allow"),
-    "del": (1, "http-{} del-header"),
-    "deny": (1, "http-{} deny"),
-    "pass": (1, "http-{} allow"),
-    "rep": (2, "http-{} replace-header"),
-    "tarpit": (1, "http-{} tarpit"),
-}
-_OF_RESPONSES: Final = ("del", "deny", "rep")
-
-
-def _raw(word: str, arguments: int, modern: str) -> None:
-    def factory(line: Line) -> None:
-        words = line.args()
-        for what in ("<search>", "<replace>")[:arguments]:
-            words.next(f"'{line.name}' expects {what} as an argument.")
-        place = "http-request" if word.startswith("req") else "http-response"
-        site = Site(line.config, line.proxy, place, hooks.PLACES[place].points(line.proxy), line.span, line.name)
-        conditions.parse(words, site)
-        line.proxy.append("raw header rules", list(line.words), line.span)
 
     keyword(
         word,
         places=PROXY,
-        usage=f"<regex>{' <text>' if arguments > 1 else ''} [{{if | unless}} <condition>]",
-        status=Status.UNSAFE,
-        note=f"today: {modern}",
-        doc=f"Works on raw header lines by regular expression. Today: `{modern}`.",
+        usage="<field>: <value> [{if | unless} <condition>]",
+        doc=f"Adds a line behind the others, after all other rules but `redirect`. Today: `{modern}`.",
     )(factory)
 
 
-for _verb, (_count, _modern) in _RAW.items():
+_declare_adding("reqadd", "http-request")
+_declare_adding("rspadd", "http-response")
+
+_MODERN: Final = {
+    "allow": "'http-request allow'",
+    "del": "'http-{} del-header'",
+    "deny": "'http-{} deny'",
+    "pass": "'http-request allow'",
+    "rep": "'http-request replace-path', 'http-request replace-uri' or 'http-request replace-header'",
+    "tarpit": "'http-request tarpit'",
+}
+_MEANING: Final = {
+    "allow": "A request with a line that matches is not denied or held by later such rules.",
+    "del": "Removes the header lines that match.",
+    "deny": "Refuses a {} with a line that matches.",
+    "pass": "A request with a line that matches skips the rest of these rules.",
+    "rep": r"Replaces each line that matches, the start line included; `\1` to `\9` are groups of the expression.",
+    "tarpit": "Keeps a client waiting whose request has a line that matches.",
+}
+_OF_RESPONSES: Final = ("del", "deny", "rep")
+
+
+def _regex(words: Words, text: str, ignore_case: bool) -> Regex:
+    try:
+        return compile_pattern(to_bytes(text), ignore_case=ignore_case)
+    except ValueError as error:
+        raise ConfigError(f"'{words.line.name}' : {error}", words.last_span) from None
+
+
+def _declare_raw(word: str, verb: str, ignore_case: bool, place: str) -> None:
+    request = place == "http-request"
+    rewrites = verb == "rep"
+    modern = _MODERN[verb].format(place.removeprefix("http-"))
+    if rewrites and not request:
+        modern = "'http-response replace-header'"
+
+    def factory(line: Line) -> None:
+        words = line.args()
+        expects = f"'{line.name}' expects <search>{' and <replace> as arguments' if rewrites else ' as an argument'}."
+        regex = _regex(words, words.next(expects), ignore_case)
+        replacement = template(to_bytes(words.next(expects))) if rewrites else None
+        condition = _condition(line, words, place)
+        verdict = _modern(line, place, verb, []).build if verb in ("deny", "tarpit") else None
+        rule = RawRule(verb, regex, replacement, condition, verdict, line.span, " ".join(line.words))
+        _append(line, rule, request, place)
+        line.notice(f"'{line.name}' is not supported by HAProxy since 2.1; today: {modern}.")
+
+    keyword(
+        word,
+        places=PROXY,
+        usage=f"<regex>{' <text>' if rewrites else ''} [{{if | unless}} <condition>]",
+        doc=f"{_MEANING[verb].format(place.removeprefix('http-'))} Works on raw lines"
+        f"{', in any case' if ignore_case else ''}. Today: {modern.replace(chr(39), '`')}.",
+    )(factory)
+
+
+def _append(line: Line, rule: RawRule, request: bool, place: str) -> None:
+    """Joins the rule to those before it. A RuleLine that came from a defaults section is replaced, never changed."""
+    rules = line.proxy.rules.setdefault(place, [])
+    at = next((index for index, known in enumerate(rules) if known.place == RAW), -1)
+    if at < 0:
+        refuse = _modern(line, place, f"deny deny_status {400 if request else 502}", []).build
+        build, span, text = RawRules(request, refuse, (rule,)), rule.span, rule.text
+    else:
+        known = rules.pop(at)
+        build = RawRules(request, known.build.refuse, (*known.build.rules, rule))
+        span, text = known.span, known.text
+    action = registry.find(Kind.KEYWORD, line.name, line.place)
+    hooks.store(line, RuleLine(RAW, action, None, span, text, build), place)
+
+
+for _verb in _MODERN:
     for _case in ("", "i"):
-        _raw(f"req{_case}{_verb}", _count, _modern.format("request"))
+        _declare_raw(f"req{_case}{_verb}", _verb, bool(_case), "http-request")
         if _verb in _OF_RESPONSES:
-            _raw(f"rsp{_case}{_verb}", _count, _modern.format("response"))
+            _declare_raw(f"rsp{_case}{_verb}", _verb, bool(_case), "http-response")

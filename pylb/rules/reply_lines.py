@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from pylb.config import units
 from pylb.config.model import Record
+from pylb.config.section_shapes import open_section
 from pylb.config.words import Line, Words, to_bytes
 from pylb.errors import NOWHERE, ConfigError, Span
 from pylb.http.message import Field
@@ -256,7 +257,8 @@ def _page_status(line: Line, text: str, what: str) -> int:
 def errorfile(line: Line) -> None:
     """The complete response (status line, fields, body) sent in place of the built-in page of an error. Manual 4.2."""
     words = line.args()
-    message = "errorfile : expects <status_code> and <file> as arguments."
+    colon = ":" if line.place == "http-errors" else " :"
+    message = f"errorfile{colon} expects <status_code> and <file> as arguments."
     code, path = words.next(message), words.next(message)
     status = _page_status(line, code, "errorfile :")
     try:
@@ -320,12 +322,9 @@ def http_error(line: Line) -> None:
 @section("http-errors", usage="<name>")
 def open_http_errors(line: Line) -> Record:
     """A set of error files that proxies take with `errorfiles`. Manual 3.8."""
-    if len(line.words) < 2:
-        raise ConfigError("'http-errors' expects a <name> as argument.", line.span)
-    name = line.words[1]
-    known = line.config.sections.setdefault("http-errors", {})
-    record = Record("http-errors", name, line.span)
-    if name in known:
-        line.warning(f"http-errors section '{name}' already declared, it is replaced.")
-    known[name] = record
-    return record
+    return open_section(
+        line,
+        missing="missing name for http-errors section.",
+        duplicate="http-errors section '{name}' already exists (declared at {where}).",
+        words=None,
+    )

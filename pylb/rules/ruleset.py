@@ -4,8 +4,8 @@
 condition that cannot be decided yet makes a WAIT verdict that carries its own index. An action that waits says in
 `verdict.at` whether it is to run again (0) or is over with the wait (1).
 
-`redirect` lines stand behind the `http-request` rules of their proxy and are looked at even when one of those said
-`allow`: a STOP before them goes on at the first one.
+`redirect` lines stand behind the `http-request` rules of their proxy (and old rules on raw lines before them) and are
+looked at even when one of those said `allow`: a STOP before them goes on at the first one.
 """
 
 from __future__ import annotations
@@ -25,6 +25,14 @@ Condition = Callable[[Any], Any]
 REDIRECT = "redirect"
 """Place of RuleLines written as `redirect ...`."""
 
+RAW = "raw lines"
+ADDED = "added lines"
+"""Places of what old words say of raw header lines (rules/legacy.py)."""
+
+LATE = (RAW, ADDED, REDIRECT)
+"""The places behind the `http-request` and `http-response` rules of a proxy, in this order: looked at even when one of
+those said `allow`."""
+
 
 class Trace(Protocol):
     """Who follows the rules of a traced ruleset: told of every rule looked at, before its action runs."""
@@ -39,13 +47,13 @@ Step = tuple[int, "Condition | None", Action]
 class Ruleset:
     """Compiled rules of one place. Lives as long as its program; holds nothing of a request."""
 
-    __slots__ = ("lines", "redirects", "steps")
+    __slots__ = ("late", "lines", "steps")
 
     def __init__(self, lines: list[RuleLine], steps: list[Step]) -> None:
         self.lines = lines
         self.steps = steps
-        first = next((index for index, line in enumerate(lines) if line.place == REDIRECT), len(lines))
-        self.redirects = first
+        first = next((index for index, line in enumerate(lines) if line.place in LATE), len(lines))
+        self.late = first
 
     def run(self, ctx: Any, at: int = 0) -> Verdict | None:
         """Runs the rules from `at` on up to the first one that decides."""
@@ -71,8 +79,8 @@ class Ruleset:
         stream = ctx.stream
         if stream is not None:
             stream.rule = verdict.rule
-        if kind is Outcome.STOP and index < self.redirects < len(self.lines):
-            return self.run(ctx, self.redirects) or verdict
+        if kind is Outcome.STOP and index < self.late < len(self.lines):
+            return self.run(ctx, self.late) or verdict
         return verdict
 
 

@@ -63,7 +63,7 @@ def _set_uri(request: Request, target: bytes) -> None:
     target_changed(request)
 
 
-def _set_method(stream: Any, method: bytes) -> None:
+def change_method(stream: Any, method: bytes) -> None:
     """What the client gets is framed by what it asked for: a body that answers another method than HEAD is dropped, and
     where the body is missing that it waits for, its connection ends."""
     request: Request = stream.request
@@ -109,7 +109,7 @@ def set_method(words: Words, site: Site) -> Build:
 
     def build(program: Any) -> Callable[[Any], None]:
         render = text.compile(program)
-        return lambda ctx: _set_method(ctx, render(ctx))
+        return lambda ctx: change_method(ctx, render(ctx))
 
     return build
 
