@@ -21,12 +21,13 @@ from pylb.engine.poller import Poller
 from pylb.errors import ConfigError, Report
 from pylb.fetches.internal import STATE
 from pylb.http import codec, forwarded
+from pylb.http.kept import Keeping
 from pylb.http.semantics import Limits
 from pylb.listener.bind import Listener, compile_binds
 from pylb.log import logger
 from pylb.records.proxy import Backend, Frontend, Proxy
 from pylb.records.stream import Stream
-from pylb.rules import captures, replies, ruleset, switching
+from pylb.rules import captures, raw_lines, replies, ruleset, switching
 from pylb.sample import references, wanted
 from pylb.server import equip
 from pylb.server.server import Server
@@ -211,11 +212,15 @@ class Program:
             self.buffer_size, int(tune("tune.maxrewrite", MAX_REWRITE)), int(tune("tune.http.maxhdr", MAX_HEADERS))
         )
 
+    def _codec(self) -> codec.Codec:
+        chosen = codec.choose(os.environ.get("PYLB_CODEC", "fast"))
+        return Keeping(chosen) if raw_lines.wanted(self.config.proxies) else chosen
+
     def make_worker(self, poller: Poller | None = None) -> Worker:
         """The worker that will carry traffic; before privileges drop, because it opens the epoll descriptor."""
         worker = Worker(
             poller if poller is not None else Poller(),
-            codec.choose(os.environ.get("PYLB_CODEC", "fast")),
+            self._codec(),
             self.limits(),
             maxconn=self.maxconn,
             buffer_size=self.buffer_size,

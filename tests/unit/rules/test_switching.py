@@ -135,13 +135,3 @@ def test_old_words_become_todays_rules() -> None:
     notices = [item.message for item in program.report.items if item.severity is Severity.NOTICE]
     assert "'block' is written 'http-request deny' since HAProxy 2.1." in notices
     assert "'reqadd' is written 'http-request add-header' since HAProxy 2.1." in notices
-
-
-@pytest.mark.parametrize(
-    "line", ["reqirep ^Host:\\ a Host:\\ b", "reqidel ^X:", "rspideny ^Y", "reqitarpit x if { path / }"]
-)
-def test_raw_header_words_are_parsed_and_marked_unsafe(line: str) -> None:
-    from pylb.registry import Status
-
-    program = http(line)
-    assert [use.word.name for use in program.config.inert(Status.UNSAFE)] == [line.split(maxsplit=1)[0]]
