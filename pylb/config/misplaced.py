@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from pylb import registry
+from pylb.config.model import ProxyConfig
 from pylb.config.words import Line
 from pylb.errors import ConfigError, did_you_mean
 from pylb.registry import Kind
@@ -143,7 +144,37 @@ def elsewhere(line: Line, name: str) -> bool:
     if kind == _REFUSE:
         raise ConfigError(message, line.span)
     line.warning(message)
+    if (place, name) not in _STOPS and (place, head) not in _STOPS:
+        _try_out(line, name)
     return True
+
+
+_STOPS: Final = {
+    ("backend", word)
+    for word in (
+        "log-format",
+        "log-format-sd",
+        "error-log-format",
+        "option httplog",
+        "option httpslog",
+        "option tcplog",
+    )
+}
+"""Where HAProxy looks at no argument once it has warned."""
+
+
+def _try_out(line: Line, name: str) -> None:
+    """Checks the arguments all the same, as HAProxy does, against a section that belongs to nothing."""
+    from pylb.config.reader import check_arity  # the reader imports this module
+
+    word = registry.find(Kind.KEYWORD, name, "listen")
+    if word is None:
+        return
+    record = ProxyConfig("listen", line.record.name, line.record.span)
+    trial = Line(line.words, line.spans, line.config, record, "listen")
+    trial.name, trial.negated, trial.reset = name, line.negated, line.reset
+    check_arity(word, trial)
+    word.factory(trial)
 
 
 def _unknown(line: Line) -> None:

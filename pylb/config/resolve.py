@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from pylb.config import userlists
+from pylb.config import section_checks, userlists
 from pylb.config.model import Configuration, ProxyConfig
 from pylb.errors import Span, nearest
 
@@ -128,6 +128,23 @@ def may_upgrade(proxy: ProxyConfig) -> bool:
     return any(rule.action.name == "switch-mode" for rule in proxy.rules.get("tcp-request content", ()))
 
 
+HTTP_FRONT_OPTIONS = (
+    "accept-invalid-http-request",
+    "disable-h2-upgrade",
+    "http-buffer-request",
+    "http-ignore-probes",
+    "http-no-delay",
+    "http-use-proxy-header",
+    "idle-close-on-response",
+    "http-drop-response-trailers",
+)
+HTTP_BACK_OPTIONS = (
+    "accept-invalid-http-response",
+    "checkcache",
+    "http-pretend-keepalive",
+    "prefer-last-server",
+    "http-drop-request-trailers",
+)
 HTTP_OPTIONS = ("option forwardfor", "option originalto", "option forwarded")
 
 
@@ -152,6 +169,14 @@ def check_http_only(config: Configuration, proxy: ProxyConfig) -> None:
     for name in HTTP_OPTIONS:
         if proxy.get(name):
             warn(f"'{name}' ignored for {who} as it requires HTTP mode.")
+    for sided, names in ((proxy.is_front, HTTP_FRONT_OPTIONS), (proxy.is_back, HTTP_BACK_OPTIONS)):
+        for name in names if sided else ():
+            if proxy.get(f"option {name}"):
+                warn(f"'option {name}' ignored for {who} as it requires HTTP mode.")
+    usesrc = (proxy.get("source") or {}).get("usesrc") if isinstance(proxy.get("source"), dict) else None
+    if isinstance(usesrc, str) and usesrc.startswith("hdr_ip("):
+        header = usesrc[7:].rstrip(")").partition(",")[0]
+        warn(f"{who} : ignoring use of header {header} as source IP in non-HTTP mode.")
 
 
 def check_external(config: Configuration, proxy: ProxyConfig) -> None:
@@ -163,6 +188,78 @@ def check_external(config: Configuration, proxy: ProxyConfig) -> None:
         config.report.alert(f"{where} 'global.external-check'.")
     if not proxy.get("external-check command"):
         config.report.alert(f"{where} 'external-check command'.")
+
+
+EMAIL = ("from", "mailers", "to")
+
+
+def check_email(config: Configuration, proxy: ProxyConfig) -> None:
+    """Mail needs a sender, a recipient and mailers, and says so where one is missing."""
+    written = [name for name in (*EMAIL, "level", "myhostname") if f"email-alert {name}" in proxy.values]
+    if not written:
+        return
+    if not all(name in written for name in EMAIL):
+        config.report.warning(
+            f"'email-alert' will be ignored for {label(proxy)} (the presence any of 'email-alert from', 'email-alert "
+            "level' 'email-alert mailers', 'email-alert myhostname', or 'email-alert to' requires each of 'email-alert "
+            "from', 'email-alert mailers' and 'email-alert to' to be present)."
+        )
+        return
+    mailers = proxy.get("email-alert mailers")
+    known = config.sections.get("mailers", {})
+    if mailers not in known:
+        near = nearest(str(mailers), known)
+        config.report.alert(
+            f"Proxy '{proxy.name}': unable to find mailers '{mailers}'.",
+            proxy.where.get("email-alert mailers", proxy.span),
+            f"there is a section 'mailers {near}'" if near else "",
+        )
+
+
+def check_programs(config: Configuration, proxy: ProxyConfig) -> None:
+    """Words of external checks without `option external-check`, and states that are nowhere."""
+    if not proxy.is_back:
+        return
+    who, warn = label(proxy), config.report.warning
+    for name in ("command", "path"):
+        if f"external-check {name}" in proxy.values and not proxy.get("option external-check"):
+            warn(f"'external-check {name}' will be ignored for {who} (requires 'option external-check').")
+    command = proxy.get("external-check command")
+    if isinstance(command, str) and not command.startswith("/") and not proxy.get("external-check path"):
+        config.report.alert(
+            f"Proxy '{proxy.name}': 'external-check command' does not have a leading '/' and 'external-check path' is "
+            "not set.",
+            proxy.where.get("external-check command", proxy.span),
+        )
+    if proxy.get("load-server-state-from-file") == "global" and not config.globals.get("server-state-file"):
+        warn(
+            f"backend '{proxy.name}' configured to load server state file from global section 'server-state-file' "
+            "directive. Unfortunately, 'server-state-file' is not set!"
+        )
+
+
+def check_fcgi(config: Configuration, proxy: ProxyConfig) -> None:
+    """`use-fcgi-app` names a section, and needs HTTP."""
+    name = proxy.get("use-fcgi-app")
+    if name is None or not proxy.is_back:
+        return
+    span = proxy.where.get("use-fcgi-app", proxy.span)
+    known = config.sections.get("fcgi-app", {})
+    if name not in known:
+        near = nearest(str(name), known)
+        config.report.alert(
+            f"proxy '{proxy.name}' : fcgi-app '{name}' not found.", span, f"there is 'fcgi-app {near}'" if near else ""
+        )
+    elif proxy.get("mode", "tcp") != "http":
+        config.report.alert(f"proxy '{proxy.name}': FCGI application cannot be used in non-HTTP mode.", span)
+
+
+def check_captures(config: Configuration, proxy: ProxyConfig) -> None:
+    """What a log line is made of needs a log."""
+    if not proxy.is_front or proxy.loggers:
+        return
+    if "log-format-sd" in proxy.values:
+        config.report.warning(f"log format ignored for {label(proxy)} since it has no log address.")
 
 
 def check_resolvers(config: Configuration, proxy: ProxyConfig) -> None:
@@ -189,6 +286,10 @@ CHECKS: tuple[Check, ...] = (
     check_timeouts,
     check_http_only,
     check_external,
+    check_programs,
+    check_email,
+    check_fcgi,
+    check_captures,
     check_resolvers,
 )
 
@@ -213,12 +314,4 @@ def check_sections(config: Configuration) -> None:
     for record in sections.get("userlist", {}).values():
         for message, span in userlists.resolve(record):
             config.report.alert(message, hint=f"see {place(span)}")
-    for record in sections.get("cache", {}).values():
-        if record.get("total-max-size") is None:
-            config.report.alert(f"Size not specified for cache '{record.name}'")
-    for record in sections.get("resolvers", {}).values():
-        if not record.get("nameserver") and not record.get("parse-resolv-conf"):
-            config.report.warning(f"resolvers '{record.name}' [{place(record.span)}] has no nameservers configured!")
-    for record in sections.get("mailers", {}).values():
-        if not record.get("mailer"):
-            config.report.warning(f"Removing incomplete section 'mailers {record.name}'.")
+    section_checks.check(config)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 RETRIES_DEFAULT: Final = 3
 
 
-@keyword("retries", places=BACK, usage="<value>")
+@keyword("retries", places=BACK, usage="<value>", arity=(0, 1))
 def retries(line: Line) -> None:
     """How often a failed connection is tried again, 3 unless given; a second apart on the same server."""
     line.set(parse_integer(line.args().next("'retries' expects an integer argument (dispatch counts for one).")))
@@ -67,6 +67,8 @@ def retry_on(line: Line) -> None:
     if words.end:
         words.fail("'retry-on' needs at least one keyword to specify when to retry")
     wanted = words.rest()
+    if wanted[0] == "none" and len(wanted) > 1:
+        words.fail("'retry-on' 'none' keyworld only usable alone")
     for word in wanted:
         if word not in _RETRY_WORDS and word not in _RETRY_CODES:
             words.fail(f"'retry-on': unknown keyword '{word}'")
@@ -75,7 +77,7 @@ def retry_on(line: Line) -> None:
     line.set(frozenset(wanted))
 
 
-@keyword("fullconn", places=BACK, usage="<conns>")
+@keyword("fullconn", places=BACK, usage="<conns>", arity=(0, 1))
 def fullconn(line: Line) -> None:
     """The number of streams in this backend at which servers with `minconn` reach their `maxconn`.
 
@@ -91,6 +93,8 @@ def http_reuse(line: Line) -> None:
     mode = words.accept("never", "safe", "aggressive", "always")
     if mode is None:
         words.fail("'http-reuse' only supports 'never', 'safe', 'aggressive', 'always'.", last=False)
+    if not words.end:
+        words.fail(f"'http-reuse {mode}' cannot handle unexpected argument '{words.peek()}'.", last=False)
     line.set(mode)
 
 
@@ -125,7 +129,8 @@ def _persist_rule(line: Line) -> None:
     site = Site(line.config, line.proxy, line.name, Point.BE_REQUEST, line.span, line.name)
     if words.peek() not in ("if", "unless"):
         words.fail(f"'{line.name}' requires either 'if' or 'unless' followed by a condition.")
-    line.record.append("persist rules", (line.name, condition.parse(words, site)), line.span)
+    complaint = f"error detected while parsing a '{line.name}' rule"
+    line.record.append("persist rules", (line.name, condition.parse(words, site, complaint=complaint)), line.span)
 
 
 @keyword("force-persist", places=("listen", "backend"), usage="{ if | unless } <condition>")
@@ -140,7 +145,7 @@ def ignore_persist(line: Line) -> None:
     _persist_rule(line)
 
 
-@keyword("option persist", places=BACK, negatable=True)
+@keyword("option persist", places=BACK, negatable=True, arity=(0, 0))
 def option_persist(line: Line) -> None:
     """A client is sent to the server its cookie names even when that server is known to be down."""
     line.set(not line.negated)
@@ -158,7 +163,7 @@ def max_keep_alive_queue(line: Line) -> None:
     line.set(int(text))
 
 
-@keyword("dispatch", places=("listen", "backend"), usage="<address>:<port>")
+@keyword("dispatch", places=("listen", "backend"), usage="<address>:<port>", arity=(0, 1))
 def dispatch(line: Line) -> None:
     """One default server without a name, checks or balancing. Logs show it as `<NOSRV>`."""
     words = line.args()
@@ -181,6 +186,8 @@ def source(line: Line) -> None:
     text = words.next("'source' expects <addr>[:<port>], and optionally 'usesrc' <addr>, and 'interface' <name>.")
     values: dict[str, Any] = {}
     take_source(words, values, text)
+    if not words.end:
+        words.fail("'source' only supports optional keywords 'interface' and 'usesrc'.", last=False)
     line.set(values)
 
 
@@ -205,6 +212,7 @@ def load_server_state(line: Line) -> None:
     "server-state-file-name",
     places=BACK,
     usage="[ { use-backend-name | <file> } ]",
+    arity=(0, 1),
     status=Status.HARMLESS,
     note="states are not carried over a reload yet",
 )

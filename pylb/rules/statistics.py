@@ -1,0 +1,48 @@
+"""Words of the statistics page and of switching under a condition: parsed and checked here, not acted upon."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pylb.config.words import Line
+from pylb.errors import ConfigError
+from pylb.registry import Status, keyword
+from pylb.rules import hooks
+from pylb.sample import condition
+from pylb.sample.scopes import Point
+from pylb.sample.site import Site
+
+SIDES: Final = ("frontend", "listen", "backend")
+_LEVELS: Final = ("allow", "deny", "auth")
+
+
+@keyword("stats admin", places=SIDES, usage="{if | unless} <condition>", status=Status.HARMLESS)
+def stats_admin(line: Line) -> None:
+    """When the statistics page may change the state of servers. There is no such page yet. Manual 4.2."""
+    words = line.args()
+    if words.peek() not in ("if", "unless"):
+        raise ConfigError("'stats admin' requires either 'if' or 'unless' followed by a condition.", words.span)
+    site = Site(line.config, line.proxy, "stats admin", Point.FE_REQUEST, line.span, "stats admin")
+    tree = condition.parse(words, site, complaint="error detected while parsing a 'stats admin' rule")
+    line.record.append("stats admin", tree, line.span)
+
+
+@keyword("stats http-request", places=SIDES, usage="{allow | deny | auth [realm <realm>]} [{if | unless} <condition>]",
+         status=Status.HARMLESS)  # fmt: skip
+def stats_http_request(line: Line) -> None:
+    """Who may see the statistics page; the actions and conditions of `http-request`. There is no such page yet."""
+    rule = hooks.parse(line, line.args(), hooks.PLACES["http-request"])
+    if rule.action.name not in _LEVELS:
+        line.notice(f"'stats http-request' is meant for {', '.join(_LEVELS)}.")
+    line.record.append("stats http-request", rule, line.span)
+
+
+@keyword("force-be-switch", places=("frontend", "listen"), usage="{if | unless} <condition>", status=Status.HARMLESS,
+         note="no backend is unpublished yet")  # fmt: skip
+def force_be_switch(line: Line) -> None:
+    """Switching rules may choose a backend that is disabled or unpublished where the condition holds (since 3.3)."""
+    words = line.args()
+    if words.peek() not in ("if", "unless"):
+        raise ConfigError("'force-be-switch' requires either 'if' or 'unless' followed by a condition.", words.span)
+    site = Site(line.config, line.proxy, "force-be-switch", Point.FE_SWITCH, line.span, "force-be-switch")
+    line.record.append("force-be-switch", condition.parse(words, site), line.span)
