@@ -299,6 +299,11 @@ def _criterion(words: Words, site: Site, text: str, name: str, word: registry.Wo
     if end < len(text):
         noun = "converter" if parsed.converters else "fetch keyword"
         raise ConfigError(f"missing comma after {noun} '{parsed.nodes[-1].name}' in ACL expression '{text}'", span)
+    try:
+        # The old spelling: converters may be words of their own here, but not behind an ACL keyword (observed).
+        expression.add_following(parsed, words)
+    except ConfigError as error:
+        raise ConfigError(f"{error.message} in ACL expression '{text}'", error.span, error.hint) from None
     return parsed
 
 

@@ -370,10 +370,15 @@ def take(words: Words, site: Site) -> Expression:
     rest = text[end:]
     if rest:
         raise expression.wrong(f"missing comma after {_last_noun(expression)} '{expression.nodes[-1].name}'")
+    add_following(expression, words)
+    return expression
+
+
+def add_following(expression: Expression, words: Words) -> None:
+    """Takes the next words of the line into the expression as long as they are converters."""
     while (following := words.peek()) is not None and _is_converter(following):
         words.next()
         add_converters(expression, following, words.last_span)
-    return expression
 
 
 def _last_noun(expression: Expression) -> str:

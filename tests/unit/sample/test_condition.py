@@ -75,6 +75,11 @@ from tests.unit.sample.scene import Scene, complaint, stream, waiting
         ("{ method get }", False),
         ("{ method -i get }", False),
         ("{ method,lower get }", True),
+        ("{ str(aBc) lower abc }", True),  # converters as words of their own
+        ("{ str(aBc), lower upper -m str ABC }", True),
+        ("{ str(aBc), lower,hex -m sub 6263 }", True),
+        ("{ method upper GET }", True),  # not behind an ACL keyword: two patterns
+        ("{ method lower get }", False),
         ("METH_GET !METH_POST HTTP_URL_SLASH LOCALHOST WAIT_END", True),
         ("HTTP_URL_ABS or HTTP_URL_STAR or HTTP_CONTENT", False),
     ],
