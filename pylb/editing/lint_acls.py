@@ -1,52 +1,16 @@
-"""Lint checks of ACLs and their patterns: what never matches, matches twice, or reads like another method."""
+"""Lint checks of ACLs as declarations: used by nobody, written twice, mixed up."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Final
 
 from pylb.config.model import ProxyConfig
 from pylb.editing import lint_logic as logic
 from pylb.editing.lint_checks import Found, check
 from pylb.editing.lint_subject import Subject
+from pylb.editing.lint_terms import terms, text_of
 from pylb.sample.acl import PREDEFINED, Term
-from pylb.sample.patterns import Pattern
-
-
-def terms(subject: Subject) -> Iterator[tuple[ProxyConfig, Term]]:
-    """Every term of every ACL and condition once, in the section that wrote it."""
-    for proxy in subject.sections:
-        known = {id(t) for acl in (proxy.origin.acls.values() if proxy.origin is not None else ()) for t in acl.terms}
-        for acl in proxy.acls.values():
-            for term in acl.terms:
-                if id(term) not in known:
-                    known.add(id(term))
-                    yield proxy, term
-        for rule in subject.all_rules(proxy):
-            for group in rule.condition.alternatives if rule.condition is not None else ():
-                for use in group:
-                    if not use.acl.name and id(use.acl.terms[0]) not in known:
-                        known.add(id(use.acl.terms[0]))
-                        yield proxy, use.acl.terms[0]
-
-
-def fetch_of(term: Term) -> str:
-    """The fetch with its first argument, canonical, when no converter changes what it says: `path`, `req.hdr(host)`."""
-    if term.expression.converters and not all(n.name in ("lower",) for n in term.expression.converters):
-        return ""
-    node = term.expression.fetch
-    return (node.word.name + node.text[len(node.name) :].lower()).split(",")[0].rstrip(")") + (
-        ")" if "(" in node.text else ""
-    )
-
-
-def patterns(subject: Subject) -> Iterator[tuple[ProxyConfig, Term, str, str, Pattern]]:
-    """(section, term, fetch, method, pattern) of every inline pattern."""
-    for proxy, term in terms(subject):
-        fetch = fetch_of(term)
-        for pattern in term.patterns.patterns:
-            yield proxy, term, fetch, term.patterns.method, pattern
 
 
 @check(
@@ -207,100 +171,7 @@ def redundant_pattern(subject: Subject) -> Found:
         if len(term.patterns.patterns) <= 500:
             found = logic.redundant(term.patterns)
             if found is not None and "${" not in found.span.text:
-                yield found.span, f"'{_text(found)}' is matched by another pattern of this list already"
-
-
-def _text(pattern: Pattern) -> str:
-    return pattern.text.decode("utf-8", "replace")
-
-
-_PATHS: Final = ("path", "pathq", "baseq")
-
-
-@check(
-    "L206",
-    "path-without-slash",
-    "error",
-    "A path is compared with something that does not begin with a slash.",
-    why="Every path begins with `/` (the path of `OPTIONS *` is empty), so the test never matches.",
-    frame="frontend",
-    bad="use_backend api if { path_beg api }",
-    good="use_backend api if { path_beg /api }",
-)
-def path_without_slash(subject: Subject) -> Found:
-    for _, _, fetch, method, pattern in patterns(subject):
-        if (
-            fetch in ("path", "pathq")
-            and method in ("str", "beg")
-            and not pattern.text.startswith((b"/", b"*", b"http"))
-        ):
-            yield pattern.span, "never matches: a path begins with '/'"
-
-
-@check(
-    "L207",
-    "query-in-path",
-    "error",
-    "A path is compared with a pattern that holds a question mark.",
-    why="`path` ends before the `?`. The query string is in `query`, a parameter in `url_param(name)`, all in `pathq`.",
-    frame="frontend",
-    bad="use_backend api if { path_beg /index.php?route=api }",
-    good="use_backend api if { path /index.php } { url_param(route) api }",
-)
-def query_in_path(subject: Subject) -> Found:
-    for _, _, fetch, method, pattern in patterns(subject):
-        if fetch == "path" and method in ("str", "beg", "end", "sub") and b"?" in pattern.text:
-            yield pattern.span, "never matches: 'path' ends before the '?'"
-
-
-_WILDCARD = re.compile(rb"\.\*|\(\?|\\\.|^\^|[^\\]\$$|\[[a-z0-9]-|\(\w+\|")
-
-
-@check(
-    "L208",
-    "pattern-language",
-    "error",
-    "A pattern with wildcards or regular expression syntax is compared letter by letter.",
-    why="""Only `-m reg` (path_reg, hdr_reg ...) reads regular expressions, and no method knows `*` as "anything". The
-    test matches only what holds these very characters.""",
-    frame="frontend",
-    bad="use_backend api if { hdr(host) -i *.example.com }",
-    good="use_backend api if { hdr_end(host) -i .example.com }",
-)
-def pattern_language(subject: Subject) -> Found:
-    for _, _, fetch, method, pattern in patterns(subject):
-        if method not in ("str", "beg", "end", "sub", "dir", "dom") or not fetch:
-            continue
-        if not (fetch.startswith(("path", "url", "base", "req.hdr(host", "ssl_fc_sni", "req.ssl_sni"))):
-            continue
-        star = b"*" in pattern.text and pattern.text != b"*"
-        if star or _WILDCARD.search(pattern.text):
-            yield pattern.span, f"compared letter by letter ('-m {method}'): not a wildcard or regular expression"
-
-
-_SIMPLE_REGEX = re.compile(rb"(\^)?((?:[A-Za-z0-9/_%~@=:, -]|\\[./-])+)(\$|\.\*)?")
-
-
-@check(
-    "L209",
-    "needless-regex",
-    "hint",
-    "A regular expression that a plain method says as well.",
-    why="Prefixes, suffixes and exact values are looked up; a regular expression is run for each request, and misread.",
-    frame="frontend",
-    bad="use_backend api if { path_reg ^/api/ }",
-    good="use_backend api if { path_beg /api/ }",
-)
-def needless_regex(subject: Subject) -> Found:
-    for _, _, _, method, pattern in patterns(subject):
-        match = _SIMPLE_REGEX.fullmatch(pattern.text) if method == "reg" else None
-        if match is None:
-            continue
-        start, end = match[1], match[3]
-        plain = {(True, b"$"): "str", (True, b".*"): "beg", (True, None): "beg", (False, b"$"): "end"}
-        instead = plain.get((bool(start), end), "sub")
-        text = re.sub(rb"\\(.)", rb"\1", match[2]).decode()
-        yield pattern.span, f"the same as '-m {instead} {text}'"
+                yield found.span, f"'{text_of(found)}' is matched by another pattern of this list already"
 
 
 _LONG: Final = 20
@@ -321,71 +192,3 @@ def long_list(subject: Subject) -> Found:
     for _, term in terms(subject):
         if len(term.patterns.patterns) >= _LONG:
             yield term.span, f"{len(term.patterns.patterns)} patterns in one line: a file (-f) would be easier to keep"
-
-
-@check(
-    "L211",
-    "upper-case-method",
-    "error",
-    "A request method is compared with a lower-case name.",
-    why="Methods are case-sensitive (RFC 9110, 9.1), and no client sends `get`.",
-    frame="frontend",
-    bad="http-request deny if { method delete }",
-    good="http-request deny if { method DELETE }",
-)
-def upper_case_method(subject: Subject) -> Found:
-    for _, _, fetch, method, pattern in patterns(subject):
-        if fetch == "method" and method == "str" and _text(pattern).islower():
-            yield pattern.span, f"never matches: methods are upper case ('{_text(pattern).upper()}')"
-
-
-@check(
-    "L220",
-    "every-path",
-    "hint",
-    "A path is tested for beginning with a slash.",
-    why="Every path does, so the test always holds. For the start page only, write `path /`.",
-    frame="frontend",
-    bad="use_backend static if { path_beg / }",
-    good="use_backend static if { path / }",
-)
-def every_path(subject: Subject) -> Found:
-    for _, term, fetch, method, pattern in patterns(subject):
-        if fetch in ("path", "pathq") and method == "beg" and pattern.text == b"/" and not term.expression.converters:
-            yield pattern.span, "every path begins with '/': this always holds"
-
-
-_FLAGS: Final = ("-i", "-m", "-f", "-n", "-M", "-u")
-
-
-@check(
-    "L221",
-    "late-flag",
-    "error",
-    "A flag stands behind the first pattern of an ACL.",
-    why="Flags come before the patterns; behind the first one, `-i` is a pattern like any other and has no effect.",
-    frame="frontend",
-    bad="use_backend api if { hdr(host) api.example.com -i rest.example.com }",
-    good="use_backend api if { hdr(host) -i api.example.com rest.example.com }",
-)
-def late_flag(subject: Subject) -> Found:
-    for _, term, _, _, pattern in patterns(subject):
-        if _text(pattern) in _FLAGS and not term.patterns.ended:
-            yield pattern.span, f"a pattern, not a flag: '{_text(pattern)}' has to stand before the first pattern"
-
-
-@check(
-    "L222",
-    "blank-in-pattern",
-    "error",
-    "A host name, path or method is compared with a pattern that holds a blank.",
-    why="None of them ever holds one: several patterns were put into one pair of quotes.",
-    frame="frontend",
-    bad='http-request deny unless { method "GET HEAD" }',
-    good="http-request deny unless { method GET HEAD }",
-)
-def blank_in_pattern(subject: Subject) -> Found:
-    for _, _, fetch, method, pattern in patterns(subject):
-        whole = fetch in ("path", "method", "req.hdr(host)", "ssl_fc_sni", "req.ssl_sni")
-        if whole and method in ("str", "beg", "end", "sub") and b" " in pattern.text.strip():
-            yield pattern.span, "never matches: one pattern with a blank in it"

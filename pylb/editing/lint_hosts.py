@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from pylb.config.model import ProxyConfig
-from pylb.editing.lint_acls import fetch_of, patterns, terms
 from pylb.editing.lint_checks import Found, check
 from pylb.editing.lint_subject import Rule, Subject
+from pylb.editing.lint_terms import fetch_of, patterns, terms
 from pylb.sample.acl import Acl, Term
 from pylb.sample.patterns import Pattern
 

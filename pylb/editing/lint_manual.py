@@ -10,14 +10,17 @@ from pylb.editing.lint_checks import CHECKS, Check
 
 MODULES: Final = (
     "lint_rules",
+    "lint_actions",
     "lint_conditions",
     "lint_acls",
+    "lint_patterns",
     "lint_hosts",
     "lint_rewrites",
     "lint_unused",
     "lint_listeners",
     "lint_limits",
     "lint_backends",
+    "lint_persistence",
     "lint_servers",
     "lint_tables",
     "lint_security",

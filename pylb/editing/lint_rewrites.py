@@ -8,9 +8,9 @@ from typing import Final
 
 from pylb.config.model import ProxyConfig
 from pylb.editing import lint_logic as logic
-from pylb.editing.lint_acls import fetch_of
 from pylb.editing.lint_checks import Found, check
 from pylb.editing.lint_subject import Rule, Subject
+from pylb.editing.lint_terms import fetch_of
 from pylb.errors import Span
 from pylb.sample.acl import Term
 
@@ -230,14 +230,14 @@ _TESTS: Final[dict[str, Callable[[bytes, bytes], bool]]] = {
     bad="""
     frontend web
         mode http
-        bind :443 ssl crt /etc/ssl/
+        bind :443 ssl crt /etc/ssl/site.pem
         timeout client 30s
         http-request deny unless { req.ssl_sni -i www.example.com }
     """,
     good="""
     frontend web
         mode http
-        bind :443 ssl crt /etc/ssl/
+        bind :443 ssl crt /etc/ssl/site.pem
         timeout client 30s
         http-request deny unless { ssl_fc_sni -i www.example.com }
     """,

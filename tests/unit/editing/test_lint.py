@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,20 @@ CHECKS = lint_checks.CHECKS
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def findings_in_file(text: str, path: Path) -> list[lint_checks.Finding]:
-    path.write_text(text)
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory) -> str:
+    """A self-signed certificate with its key: what the examples call /etc/ssl/site.pem and /etc/ssl/ca.pem."""
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    words = ["openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    words += ["-subj", "/CN=example.com", "-days", "2", "-keyout", str(path), "-out", f"{path}.crt"]
+    subprocess.run(words, check=True, capture_output=True)
+    path.write_bytes(path.read_bytes() + Path(f"{path}.crt").read_bytes())
+    return str(path)
+
+
+def findings_in_example(check: lint_checks.Check, text: str, path: Path, certificate: str) -> list[lint_checks.Finding]:
+    text = lint_checks.framed(check, text)
+    path.write_text(text.replace("/etc/ssl/site.pem", certificate).replace("/etc/ssl/ca.pem", certificate))
     path.chmod(0o644)
     subject = lint_subject.read_files([str(path)])
     problems = lint.loaded(subject)
@@ -31,9 +44,9 @@ def codes(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("code", CHECKS)
-def test_a_check_fires_on_its_example(code, tmp_path):
+def test_a_check_fires_on_its_example(code, tmp_path, certificate):
     check = CHECKS[code]
-    found = findings_in_file(lint_checks.framed(check, check.bad), tmp_path / "bad.cfg")
+    found = findings_in_example(check, check.bad, tmp_path / "bad.cfg", certificate)
     mine = [finding for finding in found if finding.check is check]
     assert mine, [finding.check.code for finding in found]
     for finding in mine:
@@ -41,16 +54,16 @@ def test_a_check_fires_on_its_example(code, tmp_path):
 
 
 @pytest.mark.parametrize("code", CHECKS)
-def test_a_check_is_silent_on_the_right_form(code, tmp_path):
+def test_a_check_is_silent_on_the_right_form(code, tmp_path, certificate):
     check = CHECKS[code]
-    found = findings_in_file(lint_checks.framed(check, check.good), tmp_path / "good.cfg")
+    found = findings_in_example(check, check.good, tmp_path / "good.cfg", certificate)
     assert not [finding.message for finding in found if finding.check is check]
 
 
 @pytest.mark.parametrize("code", CHECKS)
-def test_the_right_form_of_a_check_has_no_errors_of_other_checks(code, tmp_path):
+def test_the_right_form_of_a_check_has_no_errors_of_other_checks(code, tmp_path, certificate):
     check = CHECKS[code]
-    found = findings_in_file(lint_checks.framed(check, check.good), tmp_path / "good.cfg")
+    found = findings_in_example(check, check.good, tmp_path / "good.cfg", certificate)
     assert not [finding for finding in found if finding.check.severity == "error"]
 
 
