@@ -22,7 +22,7 @@ BAD_NUMBER = "'{name}' : unexpected character '{character}' in integer value '{g
 CONNECTIONS = (
     Row(
         "clitcpka-cnt",
-        "number(0,)",
+        "number",
         FULL,
         "Lost keep-alive probes after which a client is gone.",
         missing=PROBES,
@@ -40,7 +40,7 @@ CONNECTIONS = (
     ),
     Row(
         "rate-limit sessions",
-        "number(0,)",
+        "number",
         FULL,
         "Most new sessions of a frontend per second.",
         missing="'{name}' expects expects an integer value (in sessions/second)",
@@ -65,7 +65,7 @@ CONNECTIONS = (
 SERVER_SIDE = (
     Row(
         "srvtcpka-cnt",
-        "number(0,)",
+        "number",
         HARMLESS,
         "Lost keep-alive probes after which a server is gone.",
         missing=PROBES,

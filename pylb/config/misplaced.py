@@ -19,6 +19,7 @@ _SIDES = {"frontend": "backend", "backend": "frontend"}
 
 _WARN: Final = "warning"
 _REFUSE: Final = "alert"
+_SILENT: Final = "notice"  # HAProxy says nothing
 
 _SENTENCES: dict[tuple[str, str], tuple[str, str]] = {
     ("frontend", "timeout"): (_WARN, "'{name}' will be ignored because {place} '{proxy}' has no {side} capability"),
@@ -68,6 +69,13 @@ _SENTENCES: dict[tuple[str, str], tuple[str, str]] = {
         )
     },
     ("defaults", "use-fcgi-app"): (_REFUSE, "'{name}' only available in backend or listen section"),
+    ("defaults", "capture"): (_REFUSE, "'{rule}' not allowed in 'defaults' section."),
+    ("defaults", "monitor"): (_REFUSE, "'monitor' not allowed in 'defaults' section."),
+    ("defaults", "stats"): (_REFUSE, "'stats' not allowed in 'defaults' section."),
+    **{
+        ("frontend", word): (_SILENT, "{name}")
+        for word in ("external-check", "hash-balance-factor", "persist", "transparent")
+    },
     ("defaults", "declare"): (_REFUSE, "'declare' not available in default section"),
     ("defaults", "filter"): (_REFUSE, "filter is not allowed in a 'default' section."),
     ("defaults", "stick-table"): (_REFUSE, "'stick-table' is not supported in 'defaults' section."),
@@ -140,10 +148,15 @@ def elsewhere(line: Line, name: str) -> bool:
         shown = name.removeprefix("option ") if head == "option" else head
     elif head.startswith("tcp-"):
         shown = _rule_name(line)
-    message = sentence.format(name=shown, place=place, proxy=line.record.name, side=_SIDES.get(place, ""))
+    message = sentence.format(
+        name=shown, rule=_rule_name(line), place=place, proxy=line.record.name, side=_SIDES.get(place, "")
+    )
     if kind == _REFUSE:
         raise ConfigError(message, line.span)
-    line.warning(message)
+    if kind == _SILENT:
+        line.notice(f"'{message}' has no effect in a {place}.")
+    else:
+        line.warning(message)
     if (place, name) not in _STOPS and (place, head) not in _STOPS:
         _try_out(line, name)
     return True

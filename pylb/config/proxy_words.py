@@ -164,6 +164,8 @@ def persist(line: Line) -> None:
         if text.startswith("rdp-cookie("):
             words.fail(f"persist rdp-cookie : wrong arguments, expects ')' in '{text}'.")
         words.fail("unknown persist method.", "the only one is 'rdp-cookie'")
+    if match[1] is not None:
+        words.finish()
     ignore_surplus(words)
     line.set(match[1] or "msts")
 

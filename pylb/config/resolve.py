@@ -129,22 +129,21 @@ def may_upgrade(proxy: ProxyConfig) -> bool:
 
 
 HTTP_FRONT_OPTIONS = (
-    "accept-invalid-http-request",
-    "disable-h2-upgrade",
-    "http-buffer-request",
-    "http-ignore-probes",
-    "http-no-delay",
-    "http-use-proxy-header",
-    "idle-close-on-response",
-    "http-drop-response-trailers",
+    ("accept-invalid-http-request", "accept-unsafe-violations-in-http-request"),
+    ("disable-h2-upgrade", "disable-h2-upgrade"),
+    ("http-ignore-probes", "http-ignore-probes"),
+    ("http-use-proxy-header", "http-use-proxy-header"),
+    ("idle-close-on-response", "idle-close-on-response"),
+    ("http-drop-response-trailers", "http-drop-response-trailers"),
 )
 HTTP_BACK_OPTIONS = (
-    "accept-invalid-http-response",
-    "checkcache",
-    "http-pretend-keepalive",
-    "prefer-last-server",
-    "http-drop-request-trailers",
+    ("accept-invalid-http-response", "accept-unsafe-violations-in-http-response"),
+    ("checkcache", "checkcache"),
+    ("http-pretend-keepalive", "http-pretend-keepalive"),
+    ("prefer-last-server", "prefer-last-server"),
+    ("http-drop-request-trailers", "http-drop-request-trailers"),
 )
+HTTP_BOTH_OPTIONS = (("http-buffer-request", "http-buffer-request"), ("http-no-delay", "http-no-delay"))
 HTTP_OPTIONS = ("option forwardfor", "option originalto", "option forwarded")
 
 
@@ -169,9 +168,13 @@ def check_http_only(config: Configuration, proxy: ProxyConfig) -> None:
     for name in HTTP_OPTIONS:
         if proxy.get(name):
             warn(f"'{name}' ignored for {who} as it requires HTTP mode.")
-    for sided, names in ((proxy.is_front, HTTP_FRONT_OPTIONS), (proxy.is_back, HTTP_BACK_OPTIONS)):
-        for name in names if sided else ():
-            if proxy.get(f"option {name}"):
+    for sided, names in (
+        (proxy.is_front, HTTP_FRONT_OPTIONS),
+        (proxy.is_back, HTTP_BACK_OPTIONS),
+        (True, HTTP_BOTH_OPTIONS),
+    ):
+        for name, stored in names if sided else ():
+            if proxy.get(f"option {stored}"):
                 warn(f"'option {name}' ignored for {who} as it requires HTTP mode.")
     usesrc = (proxy.get("source") or {}).get("usesrc") if isinstance(proxy.get("source"), dict) else None
     if isinstance(usesrc, str) and usesrc.startswith("hdr_ip("):
@@ -190,6 +193,7 @@ def check_external(config: Configuration, proxy: ProxyConfig) -> None:
         config.report.alert(f"{where} 'external-check command'.")
 
 
+COOKIE_LENGTH = 64  # `tune.http.cookielen` unless set
 EMAIL = ("from", "mailers", "to")
 
 
@@ -255,11 +259,19 @@ def check_fcgi(config: Configuration, proxy: ProxyConfig) -> None:
 
 
 def check_captures(config: Configuration, proxy: ProxyConfig) -> None:
-    """What a log line is made of needs a log."""
-    if not proxy.is_front or proxy.loggers:
+    """What a log line is made of: it needs a log, and a cookie HTTP."""
+    if not proxy.is_front:
         return
-    if "log-format-sd" in proxy.values:
+    if "log-format-sd" in proxy.values and not proxy.loggers:
         config.report.warning(f"log format ignored for {label(proxy)} since it has no log address.")
+    cookie = proxy.get("capture cookie")
+    if cookie is None:
+        return
+    most = config.globals.get("tune.http.cookielen") or COOKIE_LENGTH
+    if cookie.length >= most:
+        config.report.warning(f"truncating capture length to {most - 1} bytes for {label(proxy)}.")
+    if proxy.get("mode", "tcp") == "tcp":
+        config.report.warning(f"'capture' statement ignored for {label(proxy)} as it requires HTTP mode.")
 
 
 def check_resolvers(config: Configuration, proxy: ProxyConfig) -> None:

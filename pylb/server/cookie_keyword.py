@@ -83,11 +83,11 @@ def _domain(words: Words, rule: CookieRule) -> None:
 
 
 def _maxidle(words: Words, rule: CookieRule) -> None:
-    rule.maxidle = _time(words, "maxidle")
+    rule.maxidle = _time(words, "maxidle", "idletime")
 
 
 def _maxlife(words: Words, rule: CookieRule) -> None:
-    rule.maxlife = _time(words, "maxlife")
+    rule.maxlife = _time(words, "maxlife", "lifetime")
 
 
 def _attribute(words: Words, rule: CookieRule) -> None:
@@ -97,8 +97,8 @@ def _attribute(words: Words, rule: CookieRule) -> None:
     rule.attributes.append(to_bytes(value))
 
 
-def _time(words: Words, name: str) -> int:
-    text = words.next(f"'{name}' expects <{name.removeprefix('max')}> in seconds as argument.")
+def _time(words: Words, name: str, said: str) -> int:
+    text = words.next(f"'{name}' expects <{said}> in seconds as argument.")
     try:
         return parse_time(text, "s")
     except BadCharacter as error:
