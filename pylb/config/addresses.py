@@ -1,6 +1,7 @@
 """Text of an address -> Address (HAProxy manual, section "Address formats").
 
-    [stream+|dgram+] [family@] host [:port | :first-last | :+offset | :-offset]   or  /path, unix@path, abns@name, fd@N
+    [stream+|dgram+|quic+] [family@] host [:port | :first-last | :+offset | :-offset]
+    or  /path, unix@path, abns@name, fd@N, rhttp@backend/server (bind), rhttp@ (server)
 
 The room knows no sockets: a host that is not numeric stays a name (family "ip" when either family may answer) and is
 resolved by whoever opens it. Mistakes are ValueErrors with HAProxy's words, to be put behind `'bind' : ` and the like.
@@ -48,8 +49,9 @@ _PREFIXES = {
     "quic6": _Prefix("ipv6", False, True),
     "fd": _Prefix("fd"),
     "sockpair": _Prefix("sockpair"),
+    "rhttp": _Prefix("rhttp"),
 }
-_PATHS = ("unix", "abns", "abnsz")
+_NAMES = ("unix", "abns", "abnsz", "rhttp")  # what follows is not a host and a port
 _PORT = re.compile(r"[0-9]+")
 
 # Addresses have variables even outside quotes, where the lexer leaves them (observed; in ports since HAProxy 3). They
@@ -72,6 +74,7 @@ def parse_address(
     stream: bool = True,
     datagrams: bool = False,
     streams: bool = True,
+    reverse: bool = False,
     default_port: int = 0,
     default_host: str = "",
 ) -> Address:
@@ -81,6 +84,7 @@ def parse_address(
     ranges      `80-90` is allowed (bind); offsets: `+N` and `-N` are (server)
     zero_port   port 0 is allowed
     descriptors `fd@N` is allowed
+    reverse     `rhttp@` is allowed
     stream      the socket type without a prefix; `streams`, `datagrams` say which types are acceptable
     """
     literal = _LITERAL.match(text)
@@ -88,12 +92,12 @@ def parse_address(
         number = int(literal[2])
         if 0 < number <= 65535:
             return Address("ipv4", literal[1], number, number, text=text)
-    rest, wanted = _VARIABLE.sub(_expanded, text), stream
+    rest, wanted, quic = _VARIABLE.sub(_expanded, text), stream, False
     if not rest:
         raise ValueError(f"'{text}' resolves to an empty address (environment variable missing?)")
-    for word, value in (("stream+", True), ("dgram+", False)):
+    for word, value in (("stream+", True), ("dgram+", False), ("quic+", False)):
         if rest.startswith(word):
-            rest, wanted = rest[len(word) :], value
+            rest, wanted, quic = rest[len(word) :], value, word == "quic+"
     head, at, tail = rest.partition("@")
     prefix = _PREFIXES.get(head) if at else None
     if prefix is not None:
@@ -103,7 +107,7 @@ def parse_address(
         prefix = _Prefix("unix")
     else:
         prefix = _Prefix("ip")
-    if prefix.quic and not datagrams:
+    if (prefix.quic or quic) and not datagrams:
         raise ValueError(
             f"unsupported stream protocol for datagram family 2 address '{text}'; "
             "QUIC is not compiled in if this is what you were looking for."
@@ -114,7 +118,9 @@ def parse_address(
         raise ValueError(f"dgram-type address not acceptable in '{text}'")
     if prefix.family in ("fd", "sockpair"):
         return _descriptor(prefix.family, rest, text, wanted, descriptors)
-    if prefix.family in _PATHS:
+    if prefix.family == "rhttp" and not reverse:
+        raise ValueError(f"invalid address: 'rhttp@' in '{text}'")
+    if prefix.family in _NAMES:
         return Address(prefix.family, host=rest, stream=wanted, text=text)
     return _internet(prefix.family, rest, text, wanted, port, ranges, offsets, zero_port, default_port, default_host)
 

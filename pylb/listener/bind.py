@@ -160,7 +160,7 @@ def parse_addresses(text: str, who: str, words: Words) -> list[Address]:
     found = []
     for part in text.split(","):
         try:
-            address = parse_address(part, ranges=True)
+            address = parse_address(part, ranges=True, reverse=True)
             check_numeric(address)
             found.append(address)
         except ValueError as error:

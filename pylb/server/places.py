@@ -26,6 +26,9 @@ def place(server: Server, address: Address, methods: tuple[str, ...] = ("last", 
         server.family = socket.AF_UNIX
         server.sockaddr = unix_address(address.family, address.host)
         return
+    if address.family == "rhttp":
+        server.resolved = False  # the other side would connect, to a listener with attach-srv
+        return
     found = _literal(address)
     if found is not None and address.family == "ipv4" and address.port and not address.port_offset and any(found):
         server.address, server.sockaddr = found, (address.host, address.port)  # its text is as the kernel writes it

@@ -85,7 +85,9 @@ def _range(text: str, line: Line) -> tuple[int, int]:
 def _address(words: Words, text: str, label: str) -> Address:
     log = words.line.proxy.get("mode") == "log"
     try:
-        address = parse_address(text, port="optional", offsets=True, zero_port=True, descriptors=False, datagrams=log)
+        address = parse_address(
+            text, port="optional", offsets=True, zero_port=True, descriptors=False, datagrams=log, reverse=True
+        )
         check_numeric(address)
     except ValueError as error:
         words.fail(f"{label}{error}")

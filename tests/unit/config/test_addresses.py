@@ -136,3 +136,16 @@ def test_variables_of_the_environment_stand_even_outside_quotes(monkeypatch: pyt
     assert [(one.host, one.port) for one in found] == [("192.0.2.1", 80), ("192.0.2.1", 8080), ("192.0.2.1", 1)]
     with pytest.raises(ValueError, match=r"'\$PYLB_NONE' resolves to an empty address"):
         parse_address("$PYLB_NONE")
+
+
+def test_reverse_addresses_name_a_server_where_they_may_stand() -> None:
+    assert parse_address("rhttp@be/srv", ranges=True, reverse=True).host == "be/srv"
+    assert parse_address("rhttp@", **SERVER, reverse=True).family == "rhttp"
+    with pytest.raises(ValueError, match="invalid address: 'rhttp@' in 'rhttp@be/srv'"):
+        parse_address("rhttp@be/srv", **BIND)
+
+
+@pytest.mark.parametrize("text", ["quic4@127.0.0.1:443", "quic6@[::1]:443", "quic+127.0.0.1:443", "quic+fd@3"])
+def test_quic_is_refused_as_by_a_haproxy_without_it(text: str) -> None:
+    with pytest.raises(ValueError, match="QUIC is not compiled in"):
+        parse_address(text, **BIND)
