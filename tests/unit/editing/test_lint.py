@@ -8,6 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pylb import standard
 from pylb.editing import lint, lint_checks, lint_manual, lint_subject
@@ -548,3 +550,85 @@ def test_every_check_has_a_chapter_and_says_why():
     for check in CHECKS.values():
         assert check.rule.endswith(".") and check.why.endswith((".", "`"))
         assert check.bad != check.good
+
+
+SNIPPETS = sorted(
+    {line for c in CHECKS.values() if c.frame == "frontend" for line in (c.bad + "\n" + c.good).split("\n")}
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(SNIPPETS), max_size=8), st.lists(st.sampled_from(SNIPPETS), max_size=4))
+def test_whatever_loads_can_be_examined(front, back):
+    """No combination of lines makes a check fail, and every finding has a place in the file."""
+    text = (
+        frontend(*front) + "".join(f"    {line}\n" for line in back) + "\nbackend static\n    server c1 192.0.2.3:80\n"
+    )
+    subject = lint_subject.read_text(text)
+    lint.loaded(subject)
+    for finding in lint.examine(subject):
+        assert text.split("\n")[finding.span.line - 1] == finding.span.text
+
+
+# -- what each check leaves alone
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("L109", frontend(*["http-request set-header X-A b if { path_beg /a }"] * 3)),
+        ("L110", frontend("http-request redirect scheme https")),
+        ("L111", frontend("http-request set-header X-A 1", "http-request set-header X-A %[req.hdr(x-a)]2")),
+        ("L112", frontend(*["http-request replace-header X-A (.*)a \\1b"] * 2)),
+        ("L115", frontend("http-request redirect location https://a.example.com%[path]?%[query]")),
+        ("L121", frontend("http-request del-header X-A if { path /x }", "http-request deny if { hdr(x-a) b }")),
+        (
+            "L121",
+            frontend(
+                "http-request del-header X-A", "http-request set-header X-A c", "http-request deny if { hdr(x-a) b }"
+            ),
+        ),
+        ("L124", frontend("http-request set-header X-A %[src]", "http-request deny if { hdr(x-a) b }")),
+        ("L124", frontend("http-request set-header X-A b", "http-request deny if { hdr(x-a) b }")),
+        ("L202", frontend("acl METH_GET method GET HEAD", "http-request deny unless METH_GET")),
+        ("L204", frontend("acl a hdr(host) -i x.example.com", "acl a hdr_beg(host) -i y.", "http-request deny if a")),
+        ("L206", frontend("http-request deny if { path_end .php }", "http-request deny if { path_sub admin }")),
+        ("L207", frontend("http-request deny if { path_reg ^/a?b }", "http-request deny if { url_beg /a?b }")),
+        ("L208", frontend("http-request deny if { path_reg ^/a.*b$ }", "http-request deny if { hdr(user-agent) * }")),
+        ("L209", frontend("http-request deny if { path_reg ^/(a|b)/[0-9]+ }")),
+        ("L211", frontend("http-request deny if { method -i PATCH }")),
+        ("L213", frontend("http-request deny if { hdr(host),lower a.example.com }")),
+        ("L215", frontend("http-request deny if { hdr_reg(host) -i ^.*\\.example\\.com$ }")),
+        ("L216", frontend("use_backend api if { hdr_end(host) -i .example.com }")),
+        ("L217", frontend("http-request deny if { hdr_sub(host) -i evil.example.com }")),
+        ("L218", frontend("use_backend api if { hdr(host) -i a.example.com }", bind="bind :443 ssl")),
+        ("L220", frontend("use_backend api if { path / }")),
+        ("L221", frontend("use_backend api if { path -- -i }")),
+        ("L304", frontend("timeout tunnel 48h", "timeout client 12h")),
+        ("L305", backend("server a1 192.0.2.1:80 maxconn 0")),
+        ("L307", "global\n    maxconn 1000\n    ulimit-n 20000\n"),
+        ("L407", "frontend s\n    mode http\n    bind :80\n    timeout client 9s\n    stats enable\n"),
+        ("L408", frontend("use_backend api if { path /x }")),
+        ("L409", tcp("tcp-request connection reject if { src 192.0.2.1 }")),
+        ("L410", frontend(bind="bind 127.0.0.1:443")),
+        ("L411", frontend("timeout client 9s", "timeout client 9s")),
+        ("L420", backend("http-request deny")),
+        ("L421", backend("cookie APP prefix", "server a1 192.0.2.1:80 cookie a", "server a2 192.0.2.2:80 cookie b")),
+        ("L422", backend("cookie S insert", "server a1 192.0.2.1:80 cookie a")),
+        ("L425", backend("option httpclose", "http-reuse never", "server a1 192.0.2.1:80")),
+        ("L430", backend("option httpchk GET / HTTP/1.0", "server a1 192.0.2.1:80 check")),
+        ("L440", backend("server a1 localhost:80")),
+        ("L443", backend("server a1 192.0.2.1:80", "server a2 192.0.2.1:81")),
+        ("L446", tcp().replace("192.0.2.1:80", "192.0.2.1")),
+        ("L448", backend("option httpchk", "http-check expect status 200", "server a1 192.0.2.1:80 check")),
+        ("L501", backend("server a1 127.0.0.1:443 ssl verify none")),
+        ("L503", "global\n    ssl-default-bind-options no-sslv3 no-tlsv10 ssl-min-ver TLSv1.2\n"),
+        ("L511", "global\n    nbproc 1\n"),
+        ("L524", "global\n    stats socket /run/h.sock mode 600 level admin\n"),
+        ("L532", frontend("http-request del-header X-Real-IP", "http-request add-header X-Real-IP %[src]")),
+        ("L602", "global\n    log 127.0.0.1 local0\n" + frontend("log global")),
+        ("L703", frontend("stick-table type ip size 1k nopurge store conn_cur")),
+    ],
+)
+def test_what_is_right_is_left_alone(code, text):
+    assert code not in codes(text)
