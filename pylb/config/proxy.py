@@ -31,7 +31,6 @@ def _other_mode(line: Line) -> None:
 
 
 for _name, _doc in (
-    ("mode health", "Old: every connection is answered OK and closed. Today `http-request return status 200` does it."),
     ("mode log", "A backend whose servers are log targets."),
     ("mode spop", "A backend whose servers are stream processing agents."),
     ("mode haterm", "A frontend that answers by itself what a benchmark's request asks for."),

@@ -32,7 +32,7 @@ def block(line: Line) -> None:
     words = line.args()
     if words.peek() not in ("if", "unless"):
         raise ConfigError("'block' requires either 'if' or 'unless' followed by a condition.", words.span)
-    rule = _modern(line, "http-request", "deny", words.rest())
+    rule = modern_rule(line, "http-request", ["deny", *words.rest()])
     rule.place = BLOCK
     rules = line.proxy.rules.setdefault("http-request", [])
     at = sum(known.place in (BLOCK, "monitor") for known in rules)
@@ -40,10 +40,10 @@ def block(line: Line) -> None:
     line.notice("'block' is written 'http-request deny' since HAProxy 2.1.")
 
 
-def _modern(line: Line, place: str, action: str, rest: list[str]) -> RuleLine:
+def modern_rule(line: Line, place: str, words: list[str]) -> RuleLine:
     """The rule that today's words would be, at the place of this line."""
-    words = [place, *action.split(), *rest]
-    other = Line(words, [line.span] * len(words), line.config, line.record, line.place)
+    written = [*place.split(), *words]
+    other = Line(written, [line.span] * len(written), line.config, line.record, line.place)
     other.name = place
     return hooks.parse(other, other.args(), hooks.PLACES[place])
 
@@ -129,7 +129,7 @@ def _declare_raw(word: str, verb: str, ignore_case: bool, place: str) -> None:
         regex = _regex(words, words.next(expects), ignore_case)
         replacement = template(to_bytes(words.next(expects))) if rewrites else None
         condition = _condition(line, words, place)
-        verdict = _modern(line, place, verb, []).build if verb in ("deny", "tarpit") else None
+        verdict = modern_rule(line, place, [verb]).build if verb in ("deny", "tarpit") else None
         rule = RawRule(verb, regex, replacement, condition, verdict, line.span, " ".join(line.words))
         _append(line, rule, request, place)
         line.notice(f"'{line.name}' is not supported by HAProxy since 2.1; today: {modern}.")
@@ -148,7 +148,7 @@ def _append(line: Line, rule: RawRule, request: bool, place: str) -> None:
     rules = line.proxy.rules.setdefault(place, [])
     at = next((index for index, known in enumerate(rules) if known.place == RAW), -1)
     if at < 0:
-        refuse = _modern(line, place, f"deny deny_status {400 if request else 502}", []).build
+        refuse = modern_rule(line, place, ["deny", "deny_status", "400" if request else "502"]).build
         build, span, text = RawRules(request, refuse, (rule,)), rule.span, rule.text
     else:
         known = rules.pop(at)
