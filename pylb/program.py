@@ -60,6 +60,8 @@ class Program:
         self.variables: dict[str, Any] = {}  # scope proc
         self.maxconn = int(config.globals.get("maxconn", DEFAULT_MAXCONN))
         self.buffer_size = int(config.globals.get("tune.bufsize", BUFFER_SIZE))
+        # Threads that words may name: HAProxy takes as many as there are processors unless told otherwise.
+        self.threads = int(config.globals.get("nbthread") or len(os.sched_getaffinity(0)))
         self.worker: Worker | None = None
         self.process: Any = None  # background.runtime.process_facts
 
@@ -124,7 +126,7 @@ class Program:
             self.report.error(error, proxy.config.span)
 
     def _bind(self, frontend: Frontend) -> None:
-        frontend.listeners = compile_binds(frontend.config, frontend, self.report)
+        frontend.listeners = compile_binds(frontend.config, frontend, self.report, self.threads)
         self.listeners += frontend.listeners
 
     def _common(self, proxy: Proxy) -> None:

@@ -102,8 +102,6 @@ def targets(proxy: ProxyConfig) -> Iterator[tuple[str, str, Span]]:
 
 
 def check_targets(config: Configuration, proxy: ProxyConfig) -> None:
-    if not proxy.is_front:
-        return
     for wanted, name, span in targets(proxy):
         backend = config.proxy(name, back=True)
         if backend is None:
@@ -112,7 +110,7 @@ def check_targets(config: Configuration, proxy: ProxyConfig) -> None:
                 near = nearest(name, (other.name for other in config.proxies if other.is_back))
                 hint += f"; there is a backend '{near}'" if near else ""
             config.report.alert(f"Proxy '{proxy.name}': unable to find required {wanted}: '{name}'.", hint=hint)
-        elif proxy.http and backend.get("mode", "tcp") == "tcp":
+        elif proxy.is_front and proxy.http and backend.get("mode", "tcp") == "tcp":
             role = "as its default backend" if wanted == "default_backend" else "in a 'use_backend' rule"
             config.report.alert(
                 f"http {label(proxy)} ({place(proxy.span)}) tries to use incompatible tcp {label(backend)} "

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from pylb.config import units
 from pylb.config.words import Line, Words
+from pylb.errors import ConfigError
 
 TYPES = ("ip", "ipv6", "integer", "string", "binary")
 
@@ -49,18 +50,27 @@ def stick_table(line: Line) -> None:
 
     Errors: no type or size, an unknown type, argument or data type, a period or array length that is missing or wrong.
     """
-    words, table = line.args(), TableLine()
-    while not words.end:
-        option = words.next()
-        take = _OPTIONS.get(option)
-        if take is None:
-            words.fail(f"stick-table: unknown argument '{option}'.")
-        take(words, table)
-    if not table.size:
-        words.fail("stick-table: missing size.")
-    if not table.type:
-        words.fail("stick-table: missing type.")
-    line.set(table)
+    line.set(parse(line.args(), "stick-table"))
+
+
+def parse(words: Words, name: str, *, peers: bool = True) -> TableLine:
+    """The arguments of a table, to the end of the line. `name` starts the messages; `peers` says whether the table may
+    name its peers, which one of a peers section cannot."""
+    table = TableLine()
+    try:
+        while not words.end:
+            option = words.next()
+            take = _OPTIONS.get(option)
+            if take is None or (option == "peers" and not peers):
+                words.fail(f"stick-table: unknown argument '{option}'.")
+            take(words, table)
+        if not table.size:
+            words.fail("stick-table: missing size.")
+        if not table.type:
+            words.fail("stick-table: missing type.")
+    except ConfigError as error:
+        raise ConfigError(error.message.replace("stick-table", name, 1), error.span, error.hint) from None
+    return table
 
 
 def _type(words: Words, table: TableLine) -> None:

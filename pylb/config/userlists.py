@@ -54,7 +54,7 @@ def group(line: Line) -> None:
         return line.warning(f"ignoring duplicated group '{name}' in userlist '{line.record.name}'.")
     members: set[str] = set()
     if words.accept("users"):
-        members.update(filter(None, words.next("'users' expects a list of user names.").split(",")))
+        members.update(filter(None, ("" if words.end else words.next()).split(",")))
     if not words.end:
         raise ConfigError("'group' only supports 'users' option.", words.span)
     groups[name] = members
@@ -76,7 +76,7 @@ def user(line: Line) -> None:
             password = "" if words.end else words.next()  # HAProxy takes none too; it matches nobody
             clear = option == "insecure-password"
         elif option == "groups":
-            wanted = filter(None, words.next("'groups' expects a list of group names.").split(","))
+            wanted = filter(None, ("" if words.end else words.next()).split(","))
             record.values.setdefault("memberships", []).append((name, list(wanted), words.last_span))
         else:
             words.fail("'user' only supports 'password', 'insecure-password' and 'groups' options.")

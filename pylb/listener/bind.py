@@ -18,12 +18,13 @@ from pylb.config.model import Address, BindLine, ProxyConfig
 from pylb.config.words import Line, Words
 from pylb.counters import ProxyCounters
 from pylb.errors import ConfigError, Report, Span, did_you_mean
-from pylb.listener import options, tls_words  # noqa: F401  (both declare words)
+from pylb.listener import options, tls_checks, tls_words  # noqa: F401  (two declare words)
 from pylb.registry import Kind, keyword
 
 if TYPE_CHECKING:
     from pylb.records.proxy import Frontend
 
+MAX_THREADS = 64
 USAGE = "'bind' expects {<path>|[addr1]:port1[-end1]}{,[addr]:port[-end]}... as arguments."
 
 
@@ -135,8 +136,8 @@ def bind(line: Line) -> None:
     words = line.args()
     text = words.next(USAGE)
     parsed = BindLine(parse_addresses(text, "'bind'", words), line.span, {"text": text})
+    line.proxy.binds.append(parsed)  # a line whose options are wrong is a bind line all the same
     parse_options(words, parsed, f"'bind {text}' in section '{line.place}'")
-    line.proxy.binds.append(parsed)
 
 
 def _ignored_bind(line: Line) -> None:
@@ -185,11 +186,15 @@ def parse_options(words: Words, bind: BindLine, who: str) -> None:
             raise ConfigError(f"{who} : {error.message}", error.span, error.hint) from None
 
 
-def compile_binds(config: ProxyConfig, frontend: Frontend, report: Report) -> list[Listener]:
+def compile_binds(
+    config: ProxyConfig, frontend: Frontend, report: Report, threads: int = MAX_THREADS
+) -> list[Listener]:
     """The listeners of a frontend, in order, one per address and port. Mistakes go to the report."""
     numbers = _free_ids(line.values.get("id") for line in config.binds)
     listeners: list[Listener] = []
     for line in config.binds:
+        tls_checks.check(config.name, line, report)
+        _check_use(config, line, threads, report)
         for address in line.addresses:
             try:
                 numeric = resolve(address, report, line.span)
@@ -200,6 +205,16 @@ def compile_binds(config: ProxyConfig, frontend: Frontend, report: Report) -> li
             for one in _ports(numeric):
                 listeners.append(Listener(frontend, one, line.values, line.span, next(numbers)))
     return listeners
+
+
+def _check_use(config: ProxyConfig, line: BindLine, threads: int, report: Report) -> None:
+    """Options that a complete proxy contradicts."""
+    where = f"'bind {line.values.get('text', '')}' at [{line.span.file}:{line.span.line}]"
+    proto = line.values.get("proto")
+    if (proto is not None and config.http == (proto == "none")) or proto in ("fcgi", "spop"):
+        report.alert(f"frontend '{config.name}' : MUX protocol '{proto}' is not usable for {where}.")
+    if line.values.get("lowest thread", 1) > threads:
+        report.alert(f"Proxy '{config.name}': 'thread' directive contains threads that belong to no group in {where}.")
 
 
 def _free_ids(taken: Iterable[int | None]) -> Any:

@@ -13,7 +13,8 @@ import re
 from typing import Any
 
 from pylb.config.model import BindLine
-from pylb.config.units import parse_integer, parse_time
+from pylb.config.section_shapes import odd_unit
+from pylb.config.units import TimeOverflow, parse_integer, parse_time, wrapped
 from pylb.config.words import Words
 from pylb.registry import Kind, Status, bind_option, declare
 
@@ -70,7 +71,7 @@ def nice(words: Words, bind: BindLine) -> None:
     served in turn."""
     value = _atoi(words, "nice", "missing value")
     if not -1024 <= value <= 1024:
-        words.fail(f"'nice' : invalid value {value}, allowed range is -1024..1024")
+        words.fail(f"'nice' : invalid value {wrapped(value)}, allowed range is -1024..1024")
     bind.values["nice"] = value
 
 
@@ -122,8 +123,11 @@ def tcp_ut(words: Words, bind: BindLine) -> None:
     text = words.next("'tcp-ut' : missing TCP User Timeout value")
     try:
         bind.values["tcp-ut"] = parse_time(text, "ms")
+    except TimeOverflow:
+        words.fail(f"timer overflow in argument '{text}' to 'tcp-ut' (maximum value is 2147483647 ms or ~24.8 days)")
     except ValueError:
         words.fail("'tcp-ut' : expects a positive delay in milliseconds")
+    odd_unit(words.line, text)
 
 
 @bind_option("mode", usage="<octal>")
@@ -131,9 +135,9 @@ def mode(words: Words, bind: BindLine) -> None:
     """Permissions of a unix socket's file, in octal. Nothing for other sockets."""
     text = words.peek() or ""
     try:
-        if not re.fullmatch(r"[0-7]+", text):
+        if not re.fullmatch(r"[+-]?[0-7]+", text):
             raise ValueError
-        value = int(text, 8)
+        value = int(text, 8) & 0o7777
     except ValueError:
         words.fail(f"'mode' : missing or invalid mode '{text}' (octal integer expected)")
     words.next()
@@ -223,7 +227,7 @@ def process(words: Words, bind: BindLine) -> None:
     """Workers that would serve this line, an old form of `thread`. Kept; the one worker serves it."""
     text = words.next("'process' : '' is not a valid number/range. It supports numbers from 1 to 1.")
     which, slash, threads = text.partition("/")
-    _thread_set(words, "process", which, text, 1)
+    _thread_set(words, "process", which, which, 1)
     if slash:
         _thread_set(words, "process", threads, text, 64)
     bind.values["process"] = text
@@ -238,20 +242,32 @@ def process(words: Words, bind: BindLine) -> None:
 def thread(words: Words, bind: BindLine) -> None:
     """Workers that would serve this line. Kept; the one worker serves it."""
     text = words.next("'' : '' is not a valid number/range. It supports numbers from 1 to 64.")
-    for part in text.split(","):
-        _thread_set(words, text, part.rpartition("/")[2], text, 64)
+    group, slash, numbers = text.rpartition("/")
+    if slash and group not in ("all", "odd", "even"):
+        value = parse_integer(group)
+        if not 1 <= value <= MAX_GROUPS:
+            words.fail(f"'{text}' thread-group number must be between 1 and {MAX_GROUPS} (was {value})")
+    bind.values["lowest thread"] = _thread_set(words, text, numbers if group.isdecimal() else text, text, 64)
     bind.values["thread"] = text
 
 
-def _thread_set(words: Words, word: str, text: str, whole: str, highest: int) -> None:
-    if text in ("all", "odd", "even"):
-        return
-    match = re.fullmatch(r"([0-9]+)(?:-([0-9]*))?", text)
-    if not match:
-        words.fail(f"'{word}' : '{whole}' is not a valid number/range.")
-    for value in (match.group(1), match.group(2) or match.group(1)):
-        if not 1 <= int(value) <= highest:
-            words.fail(f"'{word}' : '{whole}' is not a valid number/range. It supports numbers from 1 to {highest}.")
+MAX_GROUPS = 1
+
+
+def _thread_set(words: Words, word: str, text: str, whole: str, highest: int) -> int:
+    """Checks a range of numbers, and gives its lowest one."""
+    lowest = {"all": 1, "odd": 1, "even": 2}.get(text)
+    if lowest is not None:
+        return lowest
+    sentence = f"'{word}' : '{whole}' is not a valid number/range."
+    match = re.match(r"-?([0-9]*)(?:-([0-9]*))?\Z", text)
+    if not match or (text[:1] not in "-" and not match[1]):
+        words.fail(sentence if text else f"{sentence} It supports numbers from 1 to {highest}.")
+    first, last = (0 if text.startswith("-") else int(match[1] or 0)), match[2]
+    values = [first] if last is None else [first, int(last) if last else highest]
+    if not all(1 <= value <= highest for value in values):
+        words.fail(f"{sentence} It supports numbers from 1 to {highest}.")
+    return min(values)
 
 
 @bind_option("shards", usage="<number>|by-thread|by-group", status=Status.HARMLESS)
@@ -260,7 +276,7 @@ def shards(words: Words, bind: BindLine) -> None:
     text = words.next("'shards' : missing value")
     value = parse_integer(text)
     if text not in ("by-thread", "by-group") and not 1 <= value <= 64:
-        words.fail(f"'shards' : invalid value {value}, allowed range is 1..64 or 'by-thread'")
+        words.fail(f"'shards' : invalid value {wrapped(value)}, allowed range is 1..64 or 'by-thread'")
     bind.values["shards"] = text
 
 
@@ -268,7 +284,7 @@ def shards(words: Words, bind: BindLine) -> None:
 def proto(words: Words, bind: BindLine) -> None:
     """The protocol of the connections of this line, whatever was negotiated: `h1` in HTTP mode, `none` in TCP mode."""
     text = words.next("'proto' : missing value")
-    if text not in ("h1", "h2", "none"):
+    if text not in ("h1", "h2", "none", "fcgi", "spop"):
         words.fail(f"'proto' :  unknown MUX protocol '{text}'")
     bind.values["proto"] = text
 
@@ -277,8 +293,8 @@ def proto(words: Words, bind: BindLine) -> None:
 def accept_netscaler_cip(words: Words, bind: BindLine) -> None:
     """Connections start with a NetScaler client address header with this magic number. Parsed only: without it every
     connection would be misread, so a configuration that has it does not start."""
-    value = _atoi(words, "accept-netscaler-cip", "missing value")
-    if value <= 0:
+    value = _atoi(words, "accept-netscaler-cip", "missing value") % 2**32
+    if value == 0:
         words.fail(f"'accept-netscaler-cip' : invalid value {value}, must be >= 0")
     bind.values["accept-netscaler-cip"] = value
 

@@ -6,7 +6,11 @@ that has one passes `-c` with a notice and does not start.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from pylb.config import tls_files
 from pylb.config.model import BindLine
+from pylb.config.units import parse_integer, wrapped
 from pylb.config.words import Words
 from pylb.registry import Kind, Status, declare
 
@@ -48,7 +52,7 @@ _VALUES = {
     "crl-file": ("CRLfile path", "Revocation list for client certificates."),
     "crt": ("certificate location", "Certificate and key: a PEM file or a directory of them."),
     "crt-ignore-err": ("error IDs list", "Verification errors of the client's certificate to overlook."),
-    "crt-list": ("crt-list location", "File that lists certificates with their options and names."),
+    "crt-list": ("certificate location", "File that lists certificates with their options and names."),
     "curves": ("curve suite", "Elliptic curves or groups, in order."),
     "default-crt": ("certificate location", "Certificate for clients whose name fits no other."),
     "ecdhe": ("named curve", "The curve for ephemeral Diffie-Hellman."),
@@ -68,8 +72,12 @@ def _flag(name: str, doc: str) -> None:
 
 
 def _value(name: str, missing: str, doc: str) -> None:
+    look = _LOOKS.get(name)
+
     def store(words: Words, bind: BindLine) -> None:
         text = words.next(f"'{name}' : missing {missing}")
+        if look is not None:
+            look(words, bind, name, text)
         if name in _REPEATED:
             bind.values.setdefault(name, []).append(text)
         else:
@@ -78,6 +86,93 @@ def _value(name: str, missing: str, doc: str) -> None:
     declare(Kind.BIND, name, store, usage="<value>", status=Status.UNSAFE, note=_NOTE, doc=doc)
 
 
+# -- what is looked at while the configuration is read
+
+
+def _certificate(words: Words, bind: BindLine, name: str, text: str) -> None:
+    if text.startswith("@"):
+        return _stored(words, bind, text)
+    try:
+        count = tls_files.check_certificate(
+            tls_files.located(text, tls_files.base_of(words.line.config, "crt-base")), folders=name == "crt"
+        )
+    except ValueError as error:
+        words.fail(str(error))
+    bind.values["certificates"] = bind.values.get("certificates", 0) + count
+
+
+def _stored(words: Words, bind: BindLine, text: str) -> None:
+    """`@store/name` or `@/name`: a certificate that a crt-store has loaded under that name."""
+    store, slash, name = text[1:].partition("/")
+    if not slash:
+        words.fail(f"unable to stat SSL certificate from file '{text}' : No such file or directory.")
+    record = words.line.config.section("crt-store", store)
+    if record is None or name not in record.get("names", ()):
+        words.fail(f"unable to stat SSL certificate from file '{text}' : No such file or directory.")
+    bind.values["certificates"] = bind.values.get("certificates", 0) + 1
+
+
+def _list(words: Words, bind: BindLine, name: str, text: str) -> None:
+    try:
+        count = tls_files.check_list(text, words)
+    except ValueError as error:
+        words.fail(f"'{name}' : {error}")
+    bind.values["certificates"] = bind.values.get("certificates", 0) + count
+
+
+def _authorities(words: Words, bind: BindLine, name: str, text: str) -> None:
+    config = words.line.config
+    path = text if text.startswith("@") else tls_files.located(text, tls_files.base_of(config, "ca-base"))
+    if not tls_files.reported(config, path, words.last_span):
+        words.fail(f"'{name}' : unable to load {path}")
+
+
+def _ticket_keys(words: Words, bind: BindLine, name: str, text: str) -> None:
+    try:
+        tls_files.ticket_keys(text)
+    except ValueError as error:
+        words.fail(str(error))
+
+
+def _ignored_errors(words: Words, bind: BindLine, name: str, text: str) -> None:
+    """Numbers of OpenSSL's verification errors, or (3.x) their names, or `all`."""
+    if text == "all":
+        return
+    for part in text.split(","):
+        if part.startswith("X509_V_ERR_"):
+            continue
+        value = parse_integer(part)
+        if not 1 <= value <= _HIGHEST_ERROR:
+            words.fail(
+                f"'{name}' : ID '{wrapped(value)}' out of range (1..{_HIGHEST_ERROR}) in error IDs list '{text}'"
+            )
+
+
+def _ktls(words: Words, bind: BindLine, name: str, text: str) -> None:
+    if text not in ("on", "off"):
+        words.fail(f"'{name}' : expects 'on' or 'off', got '{text}'")
+
+
+def _protocols(words: Words, bind: BindLine, name: str, text: str) -> None:
+    if any(len(part) > 255 for part in text.split(",")):
+        words.fail(f"'{name}' : {name.upper()} protocol name too long")
+
+
+_HIGHEST_ERROR = 94
+_LOOKS: dict[str, Callable[[Words, BindLine, str, str], None]] = {
+    "alpn": _protocols,
+    "ca-file": _authorities,
+    "ca-ignore-err": _ignored_errors,
+    "ca-verify-file": _authorities,
+    "crl-file": _authorities,
+    "crt": _certificate,
+    "crt-ignore-err": _ignored_errors,
+    "crt-list": _list,
+    "default-crt": _certificate,
+    "ktls": _ktls,
+    "npn": _protocols,
+    "tls-ticket-keys": _ticket_keys,
+}
 _REPEATED = frozenset({"crt", "crt-list", "default-crt"})
 
 

@@ -99,6 +99,44 @@ def log_proxy(line: Line) -> None:
         proxy.loggers.append(_parse(line, "<address> and <facility> or global as arguments"))
 
 
+@keyword(
+    "log",
+    places=("peers", "log-forward"),
+    usage="global | <address> [len <length>] [format <format>] [sample <ranges>:<size>] <facility> "
+    "[<level> [<minlevel>]]",
+    negatable=True,
+    status=Status.HARMLESS,
+)
+def log_section(line: Line) -> None:
+    """Targets of the section's messages, as `log` of a proxy. Manual, sections 11.2 and 12.6."""
+    section_target(line, "log")
+
+
+@keyword(
+    "log-stderr",
+    places="fcgi-app",
+    usage="global | <address> [len <length>] [format <format>] [sample <ranges>:<size>] <facility> "
+    "[<level> [<minlevel>]]",
+    status=Status.HARMLESS,
+)
+def log_stderr(line: Line) -> None:
+    """Where what a FastCGI application writes to its standard error goes, as `log` of a proxy. Manual, section 10.1."""
+    section_target(line, "log-stderr")
+
+
+def section_target(line: Line, name: str) -> None:
+    """Parses a log target of a section that is no proxy; `name` starts the messages. Kept in the record."""
+    if line.negated:
+        line.record.values.pop(line.name, None)
+    elif line.words[1:] == ["global"]:
+        line.record.append(line.name, "global", line.span)
+    else:
+        try:
+            line.record.append(line.name, _parse(line, "<address> and <facility> or global as arguments"), line.span)
+        except ConfigError as error:
+            raise ConfigError(error.message.replace("log :", f"{name} :", 1), error.span, error.hint) from None
+
+
 def _flush(line: Line) -> None:
     if len(line.words) > 1:
         raise ConfigError("log : 'no log' does not expect arguments", line.spans[1])

@@ -12,6 +12,7 @@ from pylb.errors import Severity
 from pylb.listener.bind import Listener, compile_binds
 from pylb.records.proxy import Frontend
 from pylb.registry import Status
+from tests.harness import pem
 
 standard.load()
 
@@ -148,10 +149,11 @@ def test_a_descriptor_that_is_no_socket_is_an_alert(tmp_path: Path):
         ]
 
 
-def test_encryption_words_are_kept_and_marked_unsafe():
-    config = parsed("bind :80 ssl crt a.pem crt b.pem alpn h2,http/1.1 ssl-min-ver TLSv1.2")
+def test_encryption_words_are_kept_and_marked_unsafe(tmp_path: Path):
+    a, b = pem.write(tmp_path / "a.pem"), pem.write(tmp_path / "b.pem")
+    config = parsed(f"bind :80 ssl crt {a} crt {b} alpn h2,http/1.1 ssl-min-ver TLSv1.2")
     assert alerts(config) == []
-    assert config.proxies[0].binds[0].values["crt"] == ["a.pem", "b.pem"]
+    assert config.proxies[0].binds[0].values["crt"] == [str(a), str(b)]
     assert {use.word.name for use in config.inert(Status.UNSAFE)} == {
         "ssl",
         "crt",

@@ -1,0 +1,177 @@
+"""log-forward: log messages that are received and sent on (manual, chapter 12.6). Only checked so far.
+
+`log` in this section is declared by the room log.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pylb import registry
+from pylb.config import units
+from pylb.config.addresses import parse_address
+from pylb.config.model import BindLine
+from pylb.config.section_options import bind_options
+from pylb.config.section_shapes import odd_unit, open_section, resolvable
+from pylb.config.units import parse_integer
+from pylb.errors import ConfigError
+from pylb.registry import Kind, Status, keyword, section
+
+if TYPE_CHECKING:
+    from pylb.config.model import Address, Configuration, Record
+    from pylb.config.words import Line, Words
+
+HOST = ("replace", "fill", "keep", "append")
+
+
+@section("log-forward", usage="<name>", status=Status.HARMLESS)
+def open_log_forward(line: Line) -> Record:
+    """Log messages that are received on its sockets and sent on to its targets."""
+    record = open_section(
+        line,
+        missing="missing name for ip-forward section.",
+        duplicate="log-forward section '{name}' has the same name as another log-forward section declared at {where}.",
+    )
+    for proxy in line.config.proxies:
+        if proxy.name == record.name:
+            kind = "proxy" if proxy.kind == "listen" else proxy.kind
+            line.config.report.alert(
+                f"log forward section '{record.name}' has the same name as {kind} '{proxy.name}' "
+                f"declared at {proxy.span.file}:{proxy.span.line}.",
+                line.span,
+            )
+            break
+    return record
+
+
+def _addresses(line: Line, words: Words, *, stream: bool) -> list[Address]:
+    """The addresses of the next word. HAProxy reports a wrong one of a stream socket and goes on without it."""
+    text = words.next()
+    found = []
+    for part in text.removesuffix(",").split(","):
+        try:
+            address = parse_address(part, ranges=True, stream=stream, streams=stream, datagrams=not stream)
+            resolvable(address)
+        except ValueError as error:
+            words.fail(f"'{line.name} {text}' : {error}")
+        found.append(address)
+    return found
+
+
+@keyword("bind", places="log-forward", usage="<address> [param*]", status=Status.HARMLESS)
+def bind(line: Line) -> None:
+    """A stream socket on which messages are received, with options of bind lines."""
+    words = line.args()
+    if words.end:
+        return
+    try:
+        addresses = _addresses(line, words, stream=True)
+    except ConfigError as error:
+        return line.warning(error.message)
+    record = BindLine(addresses, line.span, {"text": line.words[1]})
+    line.record.append("bind", record, line.span)
+    bind_options(words, record, f"'bind {line.words[1]}' in section 'log-forward'")
+
+
+@keyword("dgram-bind", places="log-forward", usage="<address> [param*]", status=Status.HARMLESS)
+def dgram_bind(line: Line) -> None:
+    """A datagram socket on which messages are received. Options of bind lines are read; few have a meaning here."""
+    words = line.args()
+    if words.end:
+        return
+    addresses = _addresses(line, words, stream=False)
+    record = BindLine(addresses, line.span, {"text": line.words[1]})
+    line.record.append("dgram-bind", record, line.span)
+    while not words.end:
+        name = words.next()
+        word = registry.find(Kind.BIND, name)
+        if word is None:
+            words.fail(f"unknown keyword '{name}' in 'log-forward' section.")
+        word.factory(words, record)
+
+
+def _number(line: Line) -> None:
+    line.set(parse_integer(line.args().next(f"'{line.name}' expects an integer argument.")))
+
+
+@keyword("backlog", places="log-forward", usage="<number>", arity=(0, 1), status=Status.HARMLESS)
+def backlog(line: Line) -> None:
+    """Connections that may wait to be accepted by its stream sockets."""
+    _number(line)
+
+
+@keyword("maxconn", places="log-forward", usage="<number>", arity=(0, 1), status=Status.HARMLESS)
+def maxconn(line: Line) -> None:
+    """Connections at a time on its stream sockets."""
+    _number(line)
+
+
+@keyword("timeout client", places="log-forward", usage="<time>", status=Status.HARMLESS)
+def timeout_client(line: Line) -> None:
+    """Longest inactivity of a sender that is connected."""
+    words = line.args()
+    text = words.next("missing timeout client value.")
+    try:
+        line.set(units.parse_time(text))
+    except ValueError as error:
+        words.fail(f"timeout : {units.time_error(error, text, 'timeout client')}")
+    odd_unit(line, text)
+
+
+def _unknown_timeout(line: Line) -> None:
+    """`timeout` with another name: a mistake."""
+    words = line.args()
+    raise ConfigError(f"unknown keyword 'timeout {words.peek() or ''}' in log-forward section.", words.span)
+
+
+def _unknown_option(line: Line) -> None:
+    """`option` with another name: a mistake."""
+    raise ConfigError("unknown keyword 'option' in log-forward section.", line.span)
+
+
+registry.declare(Kind.KEYWORD, "timeout", _unknown_timeout, places="log-forward", status=Status.HARMLESS)
+registry.declare(Kind.KEYWORD, "option", _unknown_option, places="log-forward", negatable=True, status=Status.HARMLESS)
+
+
+@keyword("option assume-rfc6587-ntf", places="log-forward", negatable=True, arity=(0, 0), status=Status.HARMLESS)
+def assume_ntf(line: Line) -> None:
+    """Stream messages end at a line feed, even those that begin with a digit (RFC 6587, non-transparent framing)."""
+    line.set(not line.negated)
+
+
+@keyword("option dont-parse-log", places="log-forward", negatable=True, arity=(0, 0), status=Status.HARMLESS)
+def dont_parse_log(line: Line) -> None:
+    """Messages are sent on as they came. Targets must have the format raw, or none of their own."""
+    line.set(not line.negated)
+
+
+@keyword("option host", places="log-forward", usage="|".join(HOST), arity=(0, 1), status=Status.HARMLESS)
+def option_host(line: Line) -> None:
+    """What becomes of the host name in a message: replaced by the sender's address, filled when absent, kept, or the
+    address appended to it."""
+    words = line.args()
+    choice = words.accept(*HOST)
+    if choice is None:
+        words.fail("option host expects {replace|fill|keep|append}.", last=False)
+    line.set(choice)
+
+
+def check(config: Configuration) -> None:
+    for record in config.sections.get("log-forward", {}).values():
+        if not record.get("bind") and not record.get("dgram-bind"):
+            config.report.warning(
+                f"frontend '{record.name}' has no 'bind' directive. "
+                "Please declare it as a backend if this was intended."
+            )
+    names = config.sections.get("log-forward", {})
+    for proxy in config.proxies:
+        other = names.get(proxy.name)
+        if other is None:
+            continue
+        if (proxy.span.file, proxy.span.line) > (other.span.file, other.span.line):
+            kind = "proxy" if proxy.kind == "listen" else proxy.kind
+            config.report.alert(
+                f"{kind} '{proxy.name}' has the same name as log forward section '{other.name}' "
+                f"declared at {other.span.file}:{other.span.line}.",
+                proxy.span,
+            )

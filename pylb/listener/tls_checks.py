@@ -1,0 +1,111 @@
+"""What a bind line with `ssl` lacks, judged when the line is complete: certificates, authorities, versions, ciphers.
+
+Nothing is encrypted yet; the questions are those that HAProxy asks at the same moment, with its answers. Ciphers and
+curves are put to the system's OpenSSL, as it is that decides.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pylb.config.model import BindLine
+    from pylb.errors import Report
+
+VERSIONS: Final = ("SSLv3", "TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3")
+_OLDEST: Final = 1  # SSLv3 is not in today's OpenSSL
+_DEFAULT_OLDEST: Final = 3  # TLSv1.2, unless a lower one is asked for
+_SUITES: Final = frozenset(
+    (
+        "TLS_AES_128_GCM_SHA256",
+        "TLS_AES_256_GCM_SHA384",
+        "TLS_CHACHA20_POLY1305_SHA256",
+        "TLS_AES_128_CCM_SHA256",
+        "TLS_AES_128_CCM_8_SHA256",
+    )
+)
+_CURVES: Final = frozenset(
+    (
+        *(
+            "X25519",
+            "X448",
+            "P-256",
+            "P-384",
+            "P-521",
+            "prime256v1",
+            "secp384r1",
+            "secp521r1",
+            "secp256k1",
+            "secp224r1",
+        ),
+        *("prime192v1", "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1", "ffdhe2048", "ffdhe3072", "ffdhe4096"),
+        *("ffdhe6144", "ffdhe8192", "X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024"),
+    )
+)
+
+
+def check(name: str, bind: BindLine, report: Report) -> None:
+    """Reports what is wrong with the TLS of one bind line of the proxy `name`."""
+    values = bind.values
+    if not values.get("ssl"):
+        return
+    place = f"[{bind.span.file}:{bind.span.line}]"
+    where = f"for bind '{values.get('text', '')}' at {place}"
+    if not values.get("certificates") and not values.get("generate-certificates"):
+        if not values.get("strict-sni"):
+            report.alert(f"Proxy '{name}': no SSL certificate specified {where} (use 'crt').")
+            return
+        report.warning(f"Proxy '{name}': no SSL certificate specified {where}, ssl connections will fail (use 'crt').")
+    if values.get("generate-certificates") and not values.get("ca-sign-file"):
+        report.alert(
+            f"Proxy '{name}': cannot enable certificate generation, no CA certificate File configured at {place}."
+        )
+    if values.get("verify") in ("optional", "required") and not values.get("ca-file"):
+        report.alert(f"Proxy '{name}': verify is enabled but no CA file specified {where}.")
+    _check_versions(name, values, where, report)
+    _check_algorithms(name, values, where, report)
+
+
+def _check_versions(name: str, values: dict[str, object], where: str, report: Report) -> None:
+    forced = [index for index, version in enumerate(VERSIONS) if values.get(f"force-{_short(version)}")]
+    refused = [index for index, version in enumerate(VERSIONS) if values.get(f"no-{_short(version)}")]
+    low = VERSIONS.index(str(values["ssl-min-ver"])) if "ssl-min-ver" in values else None
+    high = VERSIONS.index(str(values["ssl-max-ver"])) if "ssl-max-ver" in values else None
+    if forced:
+        low = high = forced[-1]
+    if refused and (low is not None or high is not None):
+        report.warning(
+            f"Proxy '{name}': no-sslv3/no-tlsv1x are ignored {where}. Use only 'ssl-min-ver' and 'ssl-max-ver' to fix."
+        )
+        refused = []
+    start = low if low is not None else _DEFAULT_OLDEST if high is None or high >= _DEFAULT_OLDEST else _OLDEST
+    if refused:
+        start = _OLDEST
+    usable = [i for i in range(max(_OLDEST, start), (high if high is not None else 4) + 1) if i not in refused]
+    if not usable:
+        report.alert(f"Proxy '{name}': all SSL/TLS versions are disabled {where}.")
+
+
+def _short(version: str) -> str:
+    return version.lower().replace(".", "")
+
+
+def _check_algorithms(name: str, values: dict[str, object], where: str, report: Report) -> None:
+    ciphers, suites, curves = values.get("ciphers"), values.get("ciphersuites"), values.get("curves")
+    if isinstance(ciphers, str):
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ciphers(ciphers)
+        except ssl.SSLError:
+            report.alert(f"Proxy '{name}': unable to set SSL cipher list to '{ciphers}' {where}.")
+    if isinstance(suites, str) and any(suite and suite not in _SUITES for suite in suites.split(":")):
+        report.alert(f"Proxy '{name}': unable to set TLS 1.3 cipher suites to '{suites}' {where}.")
+    if isinstance(curves, str) and not all(_known(curve) for curve in curves.split(":")):
+        report.alert(f"Proxy '{name}': unable to set SSL curves list to '{curves}' {where}.")
+    named = values.get("ecdhe")
+    if isinstance(named, str) and curves is None and not all(_known(curve) for curve in named.split(":")):
+        report.alert(f"Proxy '{name}': unable to set elliptic named curve to '{named}' {where}.")
+
+
+def _known(curve: str) -> bool:
+    return curve.lstrip("?*").partition("/")[0] in _CURVES
