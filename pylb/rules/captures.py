@@ -192,7 +192,7 @@ def _filling(parsed: expression.Expression, program: Any, which: str, index: int
             return
         stream = ctx.stream
         slots = slots_of(stream.frontend.config, which)
-        if index >= len(slots):
+        if not 0 <= index < len(slots):
             return
         values = getattr(stream, store)
         if values is None:
@@ -205,7 +205,7 @@ def _filling(parsed: expression.Expression, program: Any, which: str, index: int
 
 def _numbered(words: Words, site: Site, parsed: expression.Expression, which: str, usage: str) -> Build:
     text = words.next(usage)
-    if not text.isdigit():
+    if not text.removeprefix("-").isdigit():
         words.fail(f"cannot parse id '{text}'")
     index = int(text)
     proxy = site.proxy

@@ -7,6 +7,7 @@ the registry (Kind.ACTION, place); an action written `name(argument)` is found b
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -109,7 +110,16 @@ def find_action(place: str, word: str) -> Word | None:
         candidate = registry.find(Kind.ACTION, name, place)
         if candidate is not None and candidate.facts.get("prefix") and word.startswith(name):
             return candidate
-    return None
+    # HAProxy compares no more than the name where an argument is part of the word; the action judges the rest.
+    longest = max((n for n in _with_argument(place) if word.startswith(n)), key=len, default="")
+    return registry.find(Kind.ACTION, longest, place) if longest else None
+
+
+@functools.cache
+def _with_argument(place: str) -> tuple[str, ...]:
+    """The actions of a place that are written `name(argument)`."""
+    words = ((name, registry.find(Kind.ACTION, name, place)) for name in registry.names(Kind.ACTION, place))
+    return tuple(name for name, word in words if word is not None and word.facts.get("parenthesis"))
 
 
 def argument(words: Words, message: str = "") -> str:
@@ -147,12 +157,16 @@ def take_action(line: Line, words: Words, place: Place) -> tuple[Word, Site, Any
     try:
         build = word.factory(words, site)
     except ConfigError as error:
-        if place.http:
-            message = error.message.rstrip(".")
+        if place.http and "must be allowed via a global" not in error.message:
+            message = error.message.removesuffix(".")
             prefix = f"error detected in {kind_of(proxy)} '{proxy.name}' while parsing '{rule}' rule : "
             raise ConfigError(f"{prefix}{message}.", error.span, error.hint) from None
         raise
     return word, site, build
+
+
+_ONE_PLACE: Final = ("capture", "expect-proxy", "expect-netscaler-cip")
+"""Actions of one kind of tcp-request rules, which HAProxy knows in all of them."""
 
 
 def _unknown(line: Line, words: Words, place: Place, name: str | None) -> ConfigError:
@@ -162,7 +176,13 @@ def _unknown(line: Line, words: Words, place: Place, name: str | None) -> Config
         got = f"but got '{name or ''}'{'' if name else ' (missing argument)'}"
         return ConfigError(f"'{place.name}' expects {expected}, {got}.", words.span, hint)
     proxy = line.proxy
-    message = f"'{place.name}' expects {expected} in {kind_of(proxy)} '{proxy.name}' (got '{name or ''}')."
+    where = f"in {kind_of(proxy)} '{proxy.name}'"
+    if name in _ONE_PLACE and place.name.startswith("tcp-request"):
+        argument = words.peek(1) or ""
+        if name != "capture" and argument != "layer4":
+            return ConfigError(f"'{place.name} {name}' only supports 'layer4' {where} (got '{argument}')", words.span)
+        return ConfigError(f"'{name} {argument}' is not allowed in '{place.name}' rules {where}", words.span)
+    message = f"'{place.name}' expects {expected} {where} (got '{name or ''}')."
     return ConfigError(message, words.span, hint)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pylb.config.model import Configuration, ProxyConfig
 from pylb.config.words import Words
-from pylb.errors import Span
+from pylb.errors import ConfigError, Span
 from pylb.registry import Status, action
 from pylb.rules.actions.parts import ALL, TCP
 from pylb.sample import expression, wanted
@@ -43,10 +43,16 @@ def track_sc(words: Words, site: Site) -> Build:
         words.fail(f"Wrong track-sc number '{number}'")
     if number and int(number) >= COUNTERS:
         words.fail(f"{number} track-sc number exceeding {COUNTERS - 1} (MAX_SESS_STKCTR-1) value")
-    key = expression.parse(words, site)
-    table = ""
+    in_tcp = site.place in TCP
+    try:
+        key = expression.parse(words, site)
+    except ConfigError as error:
+        if not in_tcp:
+            raise
+        raise ConfigError(f"'{site.what}' : {error.message}", error.span, error.hint) from None
+    table = site.proxy.name if site.proxy is not None else ""
     if words.accept("table"):
-        table = words.next("missing table name")
+        table = "" if in_tcp and words.end else words.next("missing table name")
     proxy = site.proxy
     if proxy is not None and proxy.kind != "defaults":
         counter = int(number or 0)
@@ -60,15 +66,14 @@ def _check_table(
 ) -> None:
     if proxy.get("disabled"):
         return
-    found = wanted.table(config, name or proxy.name)
+    found = wanted.table(config, name)
     if found is None:
         config.report.alert(
-            f"Proxy '{proxy.name}': unable to find table '{name or proxy.name}' referenced by track-sc{counter}.", span
+            f"Proxy '{proxy.name}': unable to find table '{name}' referenced by track-sc{counter}.", span
         )
     elif not wanted.fits(key, found.type):
         config.report.alert(
-            f"Proxy '{proxy.name}': stick-table '{name or proxy.name}' uses a type incompatible with the "
-            f"'track-sc{counter}' rule.",
+            f"Proxy '{proxy.name}': stick-table '{name}' uses a type incompatible with the 'track-sc{counter}' rule.",
             span,
         )
 
@@ -119,7 +124,7 @@ def _value(words: Words, site: Site) -> None:
     text = words.peek()
     if text is None:
         return
-    if text.isascii() and text.isdigit():
+    if re.fullmatch(r"[+-]?[0-9]+", text):
         words.next()
         return
     expression.parse(words, site)

@@ -142,6 +142,9 @@ def auth(words: Words, site: Site) -> Build:
 @action("switch-mode", places="tcp-request content", usage="http [proto {h1 | h2}]", final=True)
 def switch_mode(words: Words, site: Site) -> Build:
     """Takes the rest of a TCP connection as HTTP; only in frontends in TCP mode. Manual 4.2."""
+    proxy = site.proxy
+    if proxy is not None and proxy.kind == "backend":
+        words.fail(f"'tcp-request switch-mode' not allowed because backend '{proxy.name}' has no frontend capability")
     mode = words.next("'tcp-request switch-mode' expects a mode as argument.")
     if mode != "http":
         words.fail(f"'tcp-request switch-mode' expects a valid mode (got '{mode}').")
@@ -155,15 +158,18 @@ def switch_mode(words: Words, site: Site) -> Build:
 @action("use-service", places=("http-request", "tcp-request content"), usage="<name>", final=True)
 def use_service(words: Words, site: Site) -> Build:
     """Lets a service inside the proxy answer. Manual 4.2."""
-    what = "'use-service'" if site.place in REQUEST else "'tcp-request'"
-    name = words.next(f"{what} expects a service name.")
+    what, end = ("'use-service'", "..") if site.place in REQUEST else ("'tcp-request'", ".")
+    name = words.next(f"{what} expects a service name{end}")
     word = registry.find(Kind.SERVICE, name)
     if word is None:
         raise ConfigError(
-            f"'{name}' unknown service name.", words.last_span, did_you_mean(name, registry.names(Kind.SERVICE))[2:]
+            f"'{name}' unknown service name{end}", words.last_span, did_you_mean(name, registry.names(Kind.SERVICE))[2:]
         )
     site.config.use(word, words.last_span)
     make = word.factory(words, site)
+
+    if word.status.inert:
+        return lambda program: lambda ctx: None
 
     def build(program: Any) -> Act:
         verdict = Verdict(Outcome.SERVICE, service=make(program))
@@ -178,6 +184,7 @@ def expect_proxy(words: Words, site: Site) -> Build:
     layer = words.peek()
     if words.accept("layer4") is None:
         proxy = site.proxy
-        where = f"in {proxy.kind} '{proxy.name}'" if proxy is not None else ""
+        kind = "" if proxy is None else "proxy" if proxy.kind == "listen" else proxy.kind
+        where = f"in {kind} '{proxy.name}'" if proxy is not None else ""
         words.fail(f"'tcp-request connection expect-proxy' only supports 'layer4' {where} (got '{layer or ''}')")
     return lambda program: lambda ctx: None

@@ -152,6 +152,16 @@ def expect_netscaler_cip(words: Words, site: Site) -> Build:
     return nothing
 
 
+def _prometheus(words: Words, site: Site) -> Build:
+    """Metrics in the format of Prometheus; from HTTP requests only."""
+    if site.place != "http-request":
+        words.fail("Prometheus exporter service only available on 'http-request' rulesets")
+    return nothing
+
+
+if registry.find(Kind.SERVICE, "prometheus-exporter") is None:
+    registry.declare(Kind.SERVICE, "prometheus-exporter", _prometheus, status=Status.UNSAFE)
+
 # -- newer than 2.6 ---------------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from pylb.config.words import Words
-from pylb.errors import ConfigError
 from pylb.registry import action
 from pylb.rules.actions.parts import take_format
 from pylb.rules.hooks import argument
@@ -24,17 +23,16 @@ _AFTER: Final = (*_PLACES, "http-after-response")
 def _file(words: Words, site: Site, *, is_map: bool) -> Callable[[], references.Reference]:
     """The file in the parentheses; it is looked up when everything is parsed, after the expressions that read it."""
     path = argument(words)
-    span = words.last_span
 
     def find() -> references.Reference:
         known = references.of(site.config)
         found = (known.maps if is_map else known.lists).get(path) or known.find(path)
         if found is not None:
             return found
-        try:
-            return known.map(path) if is_map else known.list(path)
-        except ValueError as error:
-            raise ConfigError(str(error), span) from None
+        # A file that no expression reads is never opened (observed): what rules write, nobody looks up.
+        found = references.Reference(path, is_map=is_map)
+        (known.maps if is_map else known.lists)[path] = found
+        return found
 
     return find
 

@@ -139,7 +139,7 @@ def strict_mode(words: Words, site: Site) -> Build:
     """Whether a rewriting rule that fails ends the stream with an internal error. Rewriting has no size limit here and
     does not fail, so the choice is without consequence. Manual 4.2."""
     value = words.next("expects exactly 1 arguments")
-    if value not in ("on", "off"):
+    if value.lower() not in ("on", "off"):
         words.fail(f"Unexpected value '{value}'. Only 'on' and 'off' are supported")
     return lambda program: lambda ctx: None
 
@@ -162,8 +162,12 @@ def _body_arguments(words: Words) -> tuple[float, int]:
                 seconds = units.parse_time(text) / 1000
             else:
                 size = units.parse_size(text)
+        except units.TimeOverflow as error:
+            words.fail(str(error).replace("timer overflow", "time overflow"))
         except ValueError as error:
             words.fail(str(error))
+        if size > 0xFFFFFFFF:
+            words.fail(f"unexpected character '{text[-1]}'")
     if seconds is None:
         words.fail(usage, last=False)
     return seconds, size

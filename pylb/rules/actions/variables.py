@@ -22,6 +22,8 @@ def _named(words: Words) -> tuple[store.Name, list[store.Test]]:
     """Variable and conditions in the parentheses of the action's name."""
     text = words.line.words[words.index - 1]
     verb, bracket, rest = text.partition("(")
+    if verb not in ("set-var", "set-var-fmt", "unset-var"):
+        words.fail(f"invalid or incomplete action '{text}'. {FORMS}")
     if not bracket:
         words.fail(f"invalid or incomplete action '{verb}'. {FORMS}")
     if not rest.endswith(")"):
