@@ -197,20 +197,6 @@ ANY_SIDE = (
     Row("grace", "time", HARMLESS, "Old: how long a proxy serves on after a soft stop."),
 )
 SIDED = (
-    Row(
-        "filter spoe, filter bwlim-in, filter bwlim-out, filter fcgi-app",
-        "str*:argument",
-        UNSAFE,
-        "A filter that judges, slows or translates what passes.",
-        many=True,
-    ),
-    Row(
-        "filter compression, filter cache, filter trace, filter opentracing, filter comp-req, filter comp-res",
-        "str*:argument",
-        HARMLESS,
-        "A filter that changes neither meaning nor access.",
-        many=True,
-    ),
 )
 BACKENDS = (
     Row("be-unpublished", "", UNSAFE, "The backend is not chosen by any rule."),
