@@ -56,7 +56,7 @@ _PORT = re.compile(r"[0-9]+")
 
 # Addresses have variables even outside quotes, where the lexer leaves them (observed; in ports since HAProxy 3). They
 # are those of the process, which `setenv` changes too.
-_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))", re.A)
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w*))", re.A)
 
 
 def _expanded(found: re.Match[str]) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from pylb.errors import ConfigError, Report, Severity, Span, did_you_mean
 from pylb.registry import Kind, Status, Word
 
 MAX_NAME_WORDS = 3
+_NO_SCOPE = re.compile(r"[^A-Za-z0-9_.:-]")
+_AFTER_SCOPE = re.compile(r"[ \t]*([^#\r]?)")
 Seen = Callable[[list[str], bool], None]
 
 
@@ -135,9 +138,12 @@ class Reader:
 
     def line(self, text: str) -> None:
         plain = lexer.plain(text)
-        if plain is not None:
+        if plain is not None and not (plain and plain[0][0] == "["):
             if plain:
                 self.words(plain, lexer.Spans(self.file, self.number, text))
+            return
+        if text.lstrip(" \t").startswith("["):
+            self.scope(text)
             return
         words, edges, error = lexer.split(text, self.lookup)
         if error is not None:
@@ -149,6 +155,23 @@ class Reader:
         if not words:
             return
         self.words(words, lexer.Spans(self.file, self.number, text, edges))
+
+    def scope(self, text: str) -> None:
+        """`[name]` on a line of its own, before anything else is looked at, begins a scope. Scopes are for files of
+        filters, where they choose an engine; here they change nothing."""
+        begin, end = text.index("[") + 1, text.find("]")
+        odd = _NO_SCOPE.search(text, begin, max(begin, end))
+        rest = _AFTER_SCOPE.match(text, end + 1)
+        assert rest is not None
+        if end <= begin:
+            at, message = begin, "empty scope name is forbidden."
+        elif odd is not None:
+            at, message = odd.start(), f"character '{odd[0]}' is not permitted in a scope name."
+        elif rest[1]:
+            at, message = rest.start(1), f"character '{rest[1]}' is not permitted after scope declaration."
+        else:
+            return
+        self.config.report.alert(message, Span(self.file, self.number, at, at + 1, text))
 
     def words(self, words: list[str], spans: lexer.Spans) -> None:
         if words[0][:1] == ".":

@@ -54,6 +54,9 @@ def open_proxy(line: Line) -> ProxyConfig:
     words = line.words[2:]
     origin: ProxyConfig | None = config.defaults[-1] if config.defaults else None
     if len(words) > 1 and words[0] == "from":
+        if len(words) > 2:
+            line.config.report.alert(f"'{kind}' cannot handle unexpected argument '{words[2]}'.", line.spans[4])
+            return _orphan(line)
         origin = named_defaults(line, words[1], proxy)
         proxy.explicit_defaults = True
         words = words[2:]
@@ -84,7 +87,10 @@ def _check_unique(line: Line, proxy: ProxyConfig) -> None:
 
 def _old_listen(line: Line, proxy: ProxyConfig, words: list[str]) -> None:
     """`listen <name> <address>` of HAProxy up to 1.5: the address and options of a bind line."""
-    if proxy.kind == "backend" or words[0] == "from":
+    if proxy.kind == "backend":
+        line.notice(f"'{words[0]}' behind the name of a backend means nothing.")
+        return
+    if words[0] == "from":
         raise_at = line.spans[2]
         line.config.report.alert("please use the 'bind' keyword for listening addresses.", raise_at)
         return
