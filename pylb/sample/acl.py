@@ -39,6 +39,13 @@ _FAMILIES: Final = {
     "urlp": "urlp",
 }
 _METHODS: Final = ("beg", "dir", "dom", "end", "len", "reg", "sub")
+# Written by articles of the days of 1.5 and known by no version: the fetch's full name with a method.
+_MIXED: Final = {
+    f"{fetch}_{method}": f"{family}_{method}"
+    for family, fetch in _FAMILIES.items()
+    if "." in fetch
+    for method in _METHODS
+}
 _OTHERS: Final = (
     ("http_auth_group", "http_auth_group", "str"),
     ("method", "method", "str"),
@@ -254,6 +261,10 @@ def take(words: Words, site: Site, *, closing: bool) -> Term:
     if not text:
         raise ConfigError("missing fetch method in ACL expression ''", span)
     name = re.split(r"[(,]", text, maxsplit=1)[0]
+    meant = _MIXED.get(name)
+    if meant is not None:
+        site.config.report.warning(f"'{name}' is no ACL keyword of HAProxy, '{meant}' is used instead.", span)
+        name, text = meant, meant + text[len(name) :]
     word = registry.find(Kind.ACL, name)
     parsed = _criterion(words, site, text, name, word, span)
     parsed.criterion = name

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from pylb.errors import NOWHERE, ConfigError
+from pylb.errors import NOWHERE, ConfigError, Span
 from pylb.records.addresses import destination
 
 if TYPE_CHECKING:
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from pylb.server.server import Server
 
 
-def place(server: Server, address: Address, methods: tuple[str, ...] = ("last", "libc")) -> None:
+AT_START: Final = ("last", "libc")
+RESOLVED_LATER: Final = ("last", "libc", "none")  # of a server whose name resolvers follow
+
+
+def place(server: Server, address: Address, methods: tuple[str, ...] = AT_START) -> None:
     """Gives the server its address: literal ones at once, names by the `init-addr` methods in turn."""
     server.host = address.host
     server.port = address.port
@@ -103,18 +107,33 @@ def numeric(text: str) -> bytes | None:
 
 def _resolve(server: Server, address: Address, methods: tuple[str, ...]) -> bytes | None:
     """`init-addr`: last (the state file's, kept by that room), libc, none, or a literal address."""
+    asked = False
     for method in methods:
         if method == "none":
+            if asked:
+                _warn(server, f"could not resolve address '{address.host}', disabling server.")
             return None
         if method == "libc":
+            asked = True
             found = _getaddrinfo(address)
             if found is not None:
                 return found
         elif method != "last":
+            if asked:
+                _warn(server, f"could not resolve address '{address.host}', falling back to configured address.")
             return numeric(method)
-    where = f"'server {server.backend.name}/{server.name}'"
-    span = server.line.span if server.line is not None else NOWHERE
-    raise ConfigError(f"{where} : could not resolve address '{address.host}'.", span)
+    failure = "could not resolve" if asked else "no method found to resolve"
+    raise ConfigError(
+        f"'server {server.backend.name}/{server.name}' : {failure} address '{address.host}'.", _span(server)
+    )
+
+
+def _warn(server: Server, text: str) -> None:
+    server.backend.program.report.warning(f"'server {server.backend.name}/{server.name}' : {text}", _span(server))
+
+
+def _span(server: Server) -> Span:
+    return server.line.span if server.line is not None else NOWHERE
 
 
 def _getaddrinfo(address: Address) -> bytes | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pylb.balance.weights import SCALE
 from pylb.counters import ProxyCounters
-from pylb.server.places import place
+from pylb.server.places import AT_START, RESOLVED_LATER, place
 from pylb.server.state import Admin, Operation, alive, effective_weight, status
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def build(line: ServerLine, backend: Backend | Any, number: int) -> Server:
     if values.get("disabled"):
         server.admin = Admin.MAINT | Admin.CONFIG_MAINT
     if line.address is not None:
-        place(server, line.address, values.get("init-addr", ("last", "libc")))
+        place(server, line.address, values.get("init-addr", RESOLVED_LATER if "resolvers" in values else AT_START))
     if not server.resolved:
         server.admin |= Admin.UNRESOLVED
     server.eweight = effective_weight(server)

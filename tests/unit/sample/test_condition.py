@@ -300,3 +300,10 @@ def test_the_fetch_acl_waits_like_its_acls() -> None:
 
 def test_the_fetch_acl_wants_names_that_are_declared() -> None:
     assert "ACL 'later' not found" in complaint(Scene().parse, "acl(later)")
+
+
+def test_a_fetch_with_a_method_in_its_name_is_the_acl_keyword_that_articles_mean_by_it() -> None:
+    scene = Scene()
+    ctx = stream(b"/", (b"host", b"Static.example.com"))
+    assert scene.holds("{ req.hdr_beg(host) -i static. images. }", ctx) is True
+    assert scene.warnings == ["'req.hdr_beg' is no ACL keyword of HAProxy, 'hdr_beg' is used instead."]

@@ -141,6 +141,24 @@ def test_names_may_stay_unresolved_on_request() -> None:
     assert (server.resolved, server.usable, server.status) == (False, False, "MAINT (resolution)")
 
 
+@pytest.mark.parametrize(
+    ("options", "warned"),
+    [
+        ("resolvers dns", "could not resolve address 'no.such.name.invalid', disabling server."),
+        (
+            "init-addr libc,192.0.2.1",
+            "could not resolve address 'no.such.name.invalid', falling back to configured address.",
+        ),
+        ("init-addr none", ""),
+    ],
+)
+def test_a_name_that_nothing_resolves_may_be_waited_for(options: str, warned: str) -> None:
+    bench = backend_of(f"server s no.such.name.invalid:80 {options}")
+    assert bench.b.servers[0].resolved is ("192" in options)
+    warnings = [item.message for item in bench.report.items if item.severity is Severity.WARNING]
+    assert warnings == [f"'server b/s' : {warned}"] * bool(warned)
+
+
 def test_trackers_follow_their_leader() -> None:
     bench = backend_of("server a 127.0.0.1:1 check\nserver b 127.0.0.1:1 track a\nserver c 127.0.0.1:1 track b/b")
     a, b, c = bench.b.servers
