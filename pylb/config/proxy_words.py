@@ -175,7 +175,7 @@ def bind_process(line: Line) -> None:
     """Old: the processes that a proxy runs in. There is one; it has had no effect since 2.5."""
     line.warning("'bind-process' has no effect, is deprecated, and will be removed in version 2.7.")
     words = line.args()
-    sets = words.rest()
+    sets = [text for word in words.rest() for text in word.split(",")]  # HAProxy looked no further than a comma
     if sets[:1] != ["all"]:
         for text in sets:
             try:
