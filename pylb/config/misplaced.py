@@ -71,10 +71,10 @@ _SENTENCES: dict[tuple[str, str], tuple[str, str]] = {
     ("defaults", "use-fcgi-app"): (_REFUSE, "'{name}' only available in backend or listen section"),
     ("defaults", "capture"): (_REFUSE, "'{rule}' not allowed in 'defaults' section."),
     ("defaults", "monitor"): (_REFUSE, "'monitor' not allowed in 'defaults' section."),
-    ("defaults", "stats"): (_REFUSE, "'stats' not allowed in 'defaults' section."),
+    ("defaults", "stats http-request"): (_REFUSE, "'stats' not allowed in 'defaults' section."),
     **{
         ("frontend", word): (_SILENT, "{name}")
-        for word in ("external-check", "hash-balance-factor", "persist", "transparent")
+        for word in ("external-check", "hash-balance-factor", "option external-check", "persist", "transparent")
     },
     ("defaults", "declare"): (_REFUSE, "'declare' not available in default section"),
     ("defaults", "filter"): (_REFUSE, "filter is not allowed in a 'default' section."),
@@ -126,9 +126,13 @@ def judge(line: Line, longest: int) -> None:
 
 def judge_option(line: Line) -> None:
     """The same for an `option` whose name the section does not know."""
-    if elsewhere(line, " ".join(line.words[:2])):
+    name = " ".join(line.words[:2])
+    word = registry.find(Kind.KEYWORD, name, "listen")
+    if word is not None and (line.negated or line.reset) and not word.facts.get("negatable"):
+        raise ConfigError(f"negation/default is not supported for option '{line.words[1]}'.", line.span)
+    if elsewhere(line, name):
         return
-    known = [name[7:] for name in registry.names(Kind.KEYWORD, line.place) if name.startswith("option ")]
+    known = [name[7:] for name in registry.names(Kind.KEYWORD, "listen") if name.startswith("option ")]
     suggestion = did_you_mean(line.words[1], known)
     raise ConfigError(f"unknown option '{line.words[1]}'{suggestion or '.'}", line.spans[1])
 
@@ -176,6 +180,10 @@ _STOPS: Final = {
 """Where HAProxy looks at no argument once it has warned."""
 
 
+_KEPT: Final = ("default_backend", "use_backend")
+"""Words that a section keeps although they have no effect there: what they name has to exist (config/resolve.py)."""
+
+
 def _try_out(line: Line, name: str) -> None:
     """Checks the arguments all the same, as HAProxy does, against a section that belongs to nothing."""
     from pylb.config.reader import check_arity  # the reader imports this module
@@ -188,6 +196,9 @@ def _try_out(line: Line, name: str) -> None:
     trial.name, trial.negated, trial.reset = name, line.negated, line.reset
     check_arity(word, trial)
     word.factory(trial)
+    if name in _KEPT:
+        line.record.values[name] = record.values[name]
+        line.record.where[name] = record.where[name]
 
 
 def _unknown(line: Line) -> None:

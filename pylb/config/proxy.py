@@ -309,7 +309,7 @@ def tcpka(line: Line) -> None:
         line.record.set(name, True, line.span)
 
 
-@keyword("option", places=PROXY, usage="<name> ...")
+@keyword("option", places=PROXY, usage="<name> ...", negatable=True)
 def unknown_option(line: Line) -> None:
     """One of the options above."""
     if len(line.words) < 2:

@@ -294,10 +294,10 @@ def cpu_map(line: Line) -> None:
         processors = [_processors(part) for word in words.rest() for part in word.split(",")]
     except ValueError as error:
         raise ConfigError(f"cpu-map : {error}", line.span) from None
-    if target.startswith("auto:") and isinstance(spans[-1], tuple):
-        wanted = spans[-1][1] - spans[-1][0] + 1
+    first = spans[0]
+    if target.startswith("auto:") and isinstance(first, tuple) and first[1] > first[0]:
         given = sum(high - low + 1 for low, high in processors)
-        if wanted != given and len(spans) > 1:
+        if first[1] - first[0] + 1 != given:
             raise ConfigError(
                 "cpu-map : PROC/THREAD range and CPU sets must have the same size to be automatically bound", line.span
             )

@@ -187,7 +187,7 @@ def _neutral(message: str, path: str) -> str:
     message = message.replace(path, "FILE")
     message = re.sub(r"FILE:\d+", "FILE", message)
     message = re.sub(r";? ?did you mean .*", "", message)
-    return message.strip()
+    return message.strip().removesuffix(".")  # it stands where no suggestion does
 
 
 _NOT_FATAL = re.compile(r"already specified\. Continuing|was already specified\. Continuing")
