@@ -68,7 +68,7 @@ def evaluate(text: str, surroundings: Surroundings | None = None) -> bool:
     return value
 
 
-_INTEGER = re.compile(r"[+-]?[0-9]+")
+_INTEGER = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)")  # as C's strtol() reads them
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -117,7 +117,7 @@ class _Reader:
         number = _INTEGER.match(self.text, self.at)
         if number is not None:
             self.at = number.end()
-            return number.group().lstrip("+-0") != ""
+            return number.group().lstrip("+-0xX") != ""
         word = _WORD.match(self.text, self.at)
         if word is not None and word.group() in _predicates and self.text.startswith("(", word.end()):
             return self.call(word.group(), word.end() + 1, start)
@@ -145,20 +145,19 @@ class _Reader:
     def call(self, name: str, at: int, start: int) -> bool:
         count, function = _predicates[name]
         values, self.at, stop = read_arguments(self.text, at)
-        if len(values) < count and stop == ")":
+        where = f"of predicate '{name}' used in conditional expression"
+        if len(values) < count:
             # One empty argument is an argument: defined() asks for the variable "".
             raise ConditionError(
                 f"missing arguments (got {len(values)}/{count}), type 'string' expected in argument {len(values)} "
-                f"of predicate '{name}' used in conditional expression",
-                self.at - 1,
+                f"{where}",
+                self.at - (stop == ")"),
             )
-        if len(values) > count or stop != ")":
+        if len(values) > count:
             cut = self._cut(at, count)
-            raise ConditionError(
-                f"expected ')' before '{self.text[cut:]}' in argument {count} of predicate '{name}' "
-                "used in conditional expression",
-                cut,
-            )
+            raise ConditionError(f"expected ')' before '{self.text[cut:]}' in argument 1 {where}", cut)
+        if stop != ")":
+            raise ConditionError(f"expected ')' in argument 1 {where}", self.at)
         try:
             return function(self.surroundings, values)
         except LookupError:

@@ -170,7 +170,14 @@ class TestNames:
         config = parse_text("listen web 127.0.0.1:8080 name x\nfrontend f :81,:82\nbackend b :83\n")
         assert [address.port for bind in config.proxies[0].binds for address in bind.addresses] == [8080]
         assert [address.port for bind in config.proxies[1].binds for address in bind.addresses] == [81, 82]
-        assert problems(config) == [(3, "please use the 'bind' keyword for listening addresses.")]
+        assert problems(config) == []
+        assert config.proxies[2].binds == [], "a backend listens nowhere, whatever stands behind its name"
+
+
+def test_scope_lines_change_nothing() -> None:
+    config = parse_text("[a]\n  [b.c:d_e-f] # scope\nfrontend f\n[g]\t\n bind :1\n")
+    assert problems(config) == []
+    assert len(config.proxies[0].binds) == 1
 
 
 class TestBlocks:
