@@ -119,11 +119,12 @@ def source_behind_proxy(subject: Subject) -> Found:
 )
 def no_client_address(subject: Subject) -> Found:
     blind: dict[int, list[ProxyConfig]] = {}  # those that start from the same defaults are told of once
+    told = {id(front) for front in subject.fronts if _passes(subject, front)}
     for proxy in subject.backs:
         fronts = subject.fronts_of(proxy)
         if not proxy.http or not proxy.servers or not fronts:
             continue
-        if all(_passes(subject, front) for front in fronts) or _passes(subject, proxy) or proxy.get("usesrc"):
+        if all(id(front) in told for front in fronts) or _passes(subject, proxy) or proxy.get("usesrc"):
             continue
         named = [s for s in subject.servers(proxy) if not {"send-proxy", "usesrc"} & set(s.values)]
         if named and not proxy.get("source"):

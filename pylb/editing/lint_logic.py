@@ -7,7 +7,8 @@ of the other. Where nothing can be proved the answer is no.
 from __future__ import annotations
 
 import ipaddress
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from pylb.sample.acl import Acl, Term
 from pylb.sample.condition import Condition
@@ -238,3 +239,65 @@ def tautology(groups: list[list[Literal]]) -> bool:
                 if acl_implies(negative.acl, positive.acl):
                     return True
     return False
+
+
+_Holder = TypeVar("_Holder")
+_Place = tuple[str, str, bytes]
+
+
+class Index(Generic[_Holder]):
+    """Conditions, found again by what they test, so that thousands of rules are not compared with each other.
+
+    A condition is kept under its exact values, prefixes and suffixes, or, where it has something else, under the
+    expression alone. `candidates` gives all that a condition could imply, and some more, in the order they came.
+    """
+
+    def __init__(self) -> None:
+        self._held: list[_Holder] = []
+        self._places: dict[_Place, list[int]] = {}
+
+    def add(self, condition: Condition, holder: _Holder) -> None:
+        number = len(self._held)
+        self._held.append(holder)
+        for group in alternatives(condition) or ():
+            for place in _places(group[0]) if group else (_ANY,):
+                self._places.setdefault(place, []).append(number)
+
+    def candidates(self, condition: Condition) -> list[_Holder]:
+        groups = alternatives(condition)
+        if not groups:
+            return []
+        found = set(self._places.get(_ANY, ()))
+        for literal in groups[0]:
+            for place in _sought(literal):
+                found.update(self._places.get(place, ()))
+        return [self._held[number] for number in sorted(found)]
+
+
+_ANY: Final = ("", "", b"")
+
+
+def _places(literal: Literal) -> Iterator[_Place]:
+    """Where a literal is kept that something may imply."""
+    for term in literal.acl.terms:
+        text, method = key(term)
+        listed = term.patterns
+        if literal.negated or listed.files or method not in ("str", "beg", "end"):
+            yield text, "", b""
+            continue
+        for pattern in listed.patterns:
+            yield text, method, pattern.text.lower()
+
+
+def _sought(literal: Literal) -> Iterator[_Place]:
+    """Where that is kept which a literal may imply: its own first value, and all beginnings and ends of it."""
+    for term in literal.acl.terms:
+        text = key(term)[0]
+        yield text, "", b""
+        if literal.negated or not term.patterns.patterns:
+            continue
+        value = term.patterns.patterns[0].text.lower()
+        yield text, "str", value
+        for at in range(len(value) + 1):
+            yield text, "beg", value[:at]
+            yield text, "end", value[at:]

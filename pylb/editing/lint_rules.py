@@ -90,20 +90,20 @@ def dead_use_backend(subject: Subject) -> Found:
 
 def _shadows(rules: list[Rule]) -> Iterator[tuple[Rule, Rule]]:
     """(rule, earlier rule that takes everything it would), for final rules with conditions."""
-    for index, rule in enumerate(rules):
-        if not rule.final or rule.condition is None:
+    earlier: logic.Index[Rule] = logic.Index()
+    for rule in rules:
+        if not rule.final:
+            if rule.action.startswith(_CHANGES):
+                earlier = logic.Index()
             continue
-        for at in range(index - 1, -1, -1):
-            earlier = rules[at]
-            if earlier.action.startswith(_CHANGES) and not earlier.final:
+        if rule.condition is None:
+            continue
+        for candidate in earlier.candidates(rule.condition):
+            if candidate.place == rule.place and logic.implies(rule.condition, candidate.condition):
+                yield rule, candidate
                 break
-            if not earlier.final or earlier.condition is None or "%" in "".join(earlier.words[:1]):
-                continue
-            if earlier.place != rule.place:
-                continue
-            if logic.implies(rule.condition, earlier.condition):
-                yield rule, earlier
-                break
+        if "%" not in "".join(rule.words[:1]):
+            earlier.add(rule.condition, rule)
 
 
 @check(

@@ -183,12 +183,18 @@ class Subject:
         """Frontends that certainly lead to a backend."""
         if backend.kind == "listen":
             return [backend]
-        return [
-            front
-            for front in self.fronts
-            if front.get("default_backend") == backend.name
-            or any(rule.name == backend.name for rule in front.get("use_backend", []))
-        ]
+        return self._leading.get(backend.name, [])
+
+    @cached_property
+    def _leading(self) -> dict[str, list[ProxyConfig]]:
+        """Name of a backend -> the frontends that name it."""
+        found: dict[str, list[ProxyConfig]] = {}
+        for front in self.fronts:
+            names = [front.get("default_backend"), *(rule.name for rule in front.get("use_backend", []))]
+            for name in dict.fromkeys(names):
+                if name:
+                    found.setdefault(name, []).append(front)
+        return found
 
 
 def _body(line: Line | None) -> list[str]:

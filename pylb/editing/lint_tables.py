@@ -187,26 +187,29 @@ def table_without_expire(subject: Subject) -> Found:
     """,
 )
 def late_tracking(subject: Subject) -> Found:
-    for proxy in subject.proxies:
-        elsewhere = [n for p in subject.sections for n in _numbers(subject, p, "") if p is not proxy]
-        for place in ("http-request", "tcp-request connection", "tcp-request content"):
-            others = [n for n in _numbers(subject, proxy, "") if n not in _numbers(subject, proxy, place)]
-            seen: set[int] = set()
-            later = set(_numbers(subject, proxy, place))
-            for line in subject.lines_of(proxy, place):
-                match = next((m for m in map(_TRACK.match, line.words) if m is not None), None)
-                if match is not None:
-                    seen.add(int(match[1]))
-                    continue
-                for found in (m for word in line.words for m in _READ.finditer(word)):
-                    read = _one(found, line.span, proxy)
-                    known = read is None or read.number in seen or read.number in (*others, *elsewhere)
-                    if read is not None and not known and read.number in later:
-                        yield line.span, f"counter {read.number} is only tracked further down"
-                        break
+    tracked: dict[int, set[tuple[int, str]]] = {}  # counter -> (section, ruleset) of its track rules
+    for proxy in subject.sections:
+        for line in subject.lines_of(proxy):
+            for number in _tracked(line):
+                tracked.setdefault(number, set()).add((id(proxy), line.name))
+    for number, places in tracked.items():
+        if len(places) != 1:
+            continue  # another ruleset may have tracked it before
+        for proxy in subject.sections:
+            for section, place in places:
+                if section == id(proxy):
+                    yield from _read_before(subject, proxy, place, number)
 
 
-def _numbers(subject: Subject, proxy: ProxyConfig, place: str) -> list[int]:
-    """Counters that a section tracks, in one ruleset or in any."""
-    lines = subject.lines_of(proxy, place) if place else subject.lines_of(proxy)
-    return [int(m[1]) for line in lines for m in map(_TRACK.match, line.words) if m is not None]
+def _tracked(line: Line) -> list[int]:
+    return [int(match[1]) for match in map(_TRACK.match, line.words) if match is not None and line.name != "acl"]
+
+
+def _read_before(subject: Subject, proxy: ProxyConfig, place: str, number: int) -> Found:
+    """Lines of a ruleset that read a counter above the first line that tracks it."""
+    for line in subject.lines_of(proxy, place):
+        if number in _tracked(line):
+            return
+        found = (_one(match, line.span, proxy) for word in line.words for match in _READ.finditer(word))
+        if any(read is not None and read.number == number for read in found):
+            yield line.span, f"counter {number} is only tracked further down"

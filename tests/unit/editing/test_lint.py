@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pylb import standard
-from pylb.editing import lint, lint_checks, lint_manual, lint_subject
+from pylb.editing import lint, lint_checks, lint_logic, lint_manual, lint_subject
 
 standard.load()
 lint_manual.load_checks()
@@ -632,3 +632,19 @@ def test_whatever_loads_can_be_examined(front, back):
 )
 def test_what_is_right_is_left_alone(code, text):
     assert code not in codes(text)
+
+
+def test_thousands_of_rules_are_not_compared_with_each_other(monkeypatch):
+    calls = 0
+    implies = lint_logic.implies
+
+    def counted(*conditions):
+        nonlocal calls
+        calls += 1
+        return implies(*conditions)
+
+    monkeypatch.setattr(lint_logic, "implies", counted)
+    rules = [f"use_backend api if {{ hdr(host) -i h{n}.example.com }}" for n in range(300)]
+    rules += [f"use_backend api if {{ path_beg /p{n}x }}" for n in range(300)]
+    assert codes(frontend(*rules, "use_backend api if { hdr(host) -i H7.example.com }")).count("L103") == 1
+    assert calls < 10
