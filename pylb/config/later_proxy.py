@@ -113,7 +113,9 @@ SERVER_SIDE = (
         missing="'{name}' expects <secret_key> as argument.",
         loose=True,
     ),
-    Row("option httpchk", "str*:argument", HARMLESS, "Health checks send an HTTP request."),
+    Row(
+        "option httpchk", "str?:method str?:uri str?:version str?:host", HARMLESS, "Health checks send an HTTP request."
+    ),
     Row(
         "option tcp-check, option ssl-hello-chk, option redis-check, option ldap-check, option spop-check, "
         "option external-check",
@@ -123,10 +125,8 @@ SERVER_SIDE = (
     ),
     Row("option smtpchk", "str?:greeting str?:domain", HARMLESS, "Health checks greet a mail server."),
     Row("option allbackups", "", HARMLESS, "All backup servers are used together.", negatable=True),
-    Row("option log-health-checks", "", HARMLESS, "Changes of health are logged.", negatable=True),
 )
 ANY_SIDE = (
-    Row("option forwarded", "str*:argument", HARMLESS, "Requests get a Forwarded header.", negatable=True),
     Row(
         "email-alert from, email-alert to, email-alert mailers, email-alert myhostname",
         "str?",
@@ -196,8 +196,7 @@ ANY_SIDE = (
     ),
     Row("grace", "time", HARMLESS, "Old: how long a proxy serves on after a soft stop."),
 )
-SIDED = (
-)
+SIDED = ()
 BACKENDS = (
     Row("be-unpublished", "", UNSAFE, "The backend is not chosen by any rule."),
     Row(
@@ -210,42 +209,8 @@ BACKENDS = (
     ),
     Row("appsession", "str:cookie str+:argument", HARMLESS, "Old: stickiness by an application's cookie."),
 )
-FRONTENDS = (
-    Row("ssl-f-use, crt", "str+:argument", HARMLESS, "Certificates of the frontend's TLS addresses.", many=True),
-)
+FRONTENDS = (Row("crt", "path", HARMLESS, "A certificate of the frontend's TLS addresses.", many=True),)
 OLD_RULES = (
-    Row(
-        "reqadd, rspadd",
-        "str:line str*:condition",
-        UNSAFE,
-        "Old: adds a raw header line.",
-        many=True,
-        note="today's words are `http-request add-header` and `http-response add-header`",
-    ),
-    Row(
-        "reqdel, reqidel, rspdel, rspidel",
-        "str:regex str*:condition",
-        UNSAFE,
-        "Old: deletes raw header lines.",
-        many=True,
-        note="today's words are `http-request del-header` and `http-response del-header`",
-    ),
-    Row(
-        "reqrep, reqirep, rsprep, rspirep",
-        "str:regex str:replacement str*:condition",
-        UNSAFE,
-        "Old: rewrites raw lines of the head.",
-        many=True,
-        note="today's words are `http-request replace-header` and so on",
-    ),
-    Row(
-        "reqallow, reqiallow, reqdeny, reqideny, reqpass, reqipass, reqtarpit, reqitarpit, rspdeny, rspideny",
-        "str:regex str*:condition",
-        UNSAFE,
-        "Old: judges a message by a raw line of its head.",
-        many=True,
-        note="today's words are `http-request deny`, `allow` and `tarpit`",
-    ),
     Row(
         "reqsetbe, reqisetbe",
         "str:regex str:backend str*:condition",
@@ -253,16 +218,6 @@ OLD_RULES = (
         "Old: chooses a backend.",
         many=True,
         note="today's word is `use_backend`",
-    ),
-)
-OLD_BLOCK = (
-    Row(
-        "block",
-        "if|unless str+:condition",
-        UNSAFE,
-        "Old: denies before all other rules.",
-        many=True,
-        note="today's word is `http-request deny`",
     ),
 )
 OLD = (
@@ -286,6 +241,5 @@ TABLES: tuple[tuple[tuple[Row, ...], tuple[str, ...]], ...] = (
     (BACKENDS, SERVERS),
     (FRONTENDS, CLIENTS),
     (OLD_RULES, PROXY),
-    (OLD_BLOCK, SIDES),
     (OLD, PROXY),
 )

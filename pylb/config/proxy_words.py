@@ -261,3 +261,80 @@ def filter_sequence(line: Line) -> None:
     names = words.next("'filter-sequence' expects a list of filters.").split(",")
     words.finish()
     line.record.append(line.name, (direction, names), line.span)
+
+
+_FORWARDED: Final = {"proto": (), "host": ("host-expr",), "by": ("by-expr",), "by_port": ("by_port-expr",)} | {
+    "for": ("for-expr",),
+    "for_port": ("for_port-expr",),
+}
+
+
+@keyword("option forwarded", places=BACK, usage="[proto] [host | host-expr <expr>] [by | by-expr <expr>] "
+         "[by_port | by_port-expr <expr>] [for | for-expr <expr>] [for_port | for_port-expr <expr>]", negatable=True,
+         status=HARMLESS, note="requests get no Forwarded header yet")  # fmt: skip
+def forwarded(line: Line) -> None:
+    """Requests get a Forwarded header (RFC 7239): `proto for` unless parameters are written (since 2.8)."""
+    if line.reset:
+        line.record.values.pop(line.name, None)
+        return
+    if line.negated:
+        line.set(False)
+        return
+    words = line.args()
+    known = [*_FORWARDED, *(name for names in _FORWARDED.values() for name in names)]
+    chosen: dict[str, str] = {}
+    while not words.end:
+        word = words.next()
+        if word not in known:
+            near = did_you_mean(word, known).removeprefix("; ")
+            words.fail(f"'option forwarded' : unknown parameter '{word}'.", near)
+        name = word.removesuffix("-expr")
+        if name in chosen:
+            words.fail(f"'option forwarded' : parameter '{name}' is already set.")
+        chosen[name] = words.next(f"'option forwarded' : '{word}' expects an expression.") if name != word else ""
+    line.set(chosen or {"proto": "", "for": ""})
+
+
+_BOUND: Final = {
+    **dict.fromkeys(("allow-0rtt", "no-alpn", "no-ca-names"), 0),
+    **dict.fromkeys(
+        (
+            "alpn",
+            "ca-file",
+            "ca-verify-file",
+            "ciphers",
+            "ciphersuites",
+            "client-sigalgs",
+            "crl-file",
+            "curves",
+            "ecdhe",
+            "ktls",
+            "npn",
+            "sigalgs",
+            "ssl-min-ver",
+            "ssl-max-ver",
+            "verify",
+            "crt",
+            "key",
+            "ocsp",
+            "issuer",
+            "sctl",
+            "ocsp-update",
+        ),
+        1,
+    ),
+}
+
+
+@keyword("ssl-f-use", places=("frontend", "listen"), usage="[<option> [<value>]] ...", status=HARMLESS)
+def frontend_certificate(line: Line) -> None:
+    """A certificate of all TLS addresses of the frontend, with options of bind lines (since 3.2)."""
+    words = line.args()
+    options: dict[str, str] = {}
+    while not words.end:
+        name = words.next()
+        takes = _BOUND.get(name)
+        if takes is None:
+            words.fail(f"'ssl-f-use' : unknown option '{name}'.", did_you_mean(name, _BOUND).removeprefix("; "))
+        options[name] = words.next(f"'ssl-f-use' : '{name}' expects a value.") if takes else ""
+    line.record.append(line.name, options, line.span)
