@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 COMMANDS: Final = {
     "demo": ("pylb.demo", "three small servers with pylb in front of them"),
     "lint": ("pylb.editing.lint", "what in a configuration is legal but surely wrong or fragile"),
+    "migrate": ("pylb.editing.migrate", "a configuration in the words of today"),
 }
 """Gestures of our own: word -> (module with `main(argv) -> int`, what it does)."""
 

@@ -75,17 +75,17 @@ CASES: dict[str, Case] = {
 }
 
 
-def config(new: bool) -> str:
+def config(new: bool, cases: dict[str, Case] = CASES) -> str:
     text = "defaults\n mode http\n timeout client 5s\n timeout server 5s\n timeout connect 5s\n"
-    for name, case in CASES.items():
+    for name, case in cases.items():
         text += f"frontend {name}\n bind 127.0.0.1:$({name.replace('-', '_')})\n {case.new if new else case.old}\n"
         text += " default_backend b\n"
     return text + "backend b\n server s1 127.0.0.1:$(s1)\n"
 
 
-def run_all(site: Site) -> dict[str, Any]:
+def run_all(site: Site, cases: dict[str, Case] = CASES) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name, case in CASES.items():
+    for name, case in cases.items():
         before = len(site.origins[0].requests)
         with RawClient(site.port(name.replace("-", "_"))) as client:
             reply = client.send(case.request + b"\r\n").read_reply()
