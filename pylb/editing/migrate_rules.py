@@ -5,7 +5,8 @@ r"""Old rules on raw header lines as rules of today: what can be said exactly, o
     reqirep ^Host:\ a(.*) Host:\ b\1               http-request replace-header Host (?i)^a(.*) b\1
 
 A request line is taken apart at its blanks. The rule of today finds the path of an absolute target too, which is how
-HTTP/2 requests look to it and old ones did not. Header names lose their case: a remark says so where the old rule had it.
+HTTP/2 requests look to it and old ones did not. Header names lose their case: a remark says so where the old rule had
+it.
 """
 
 from __future__ import annotations
