@@ -168,10 +168,10 @@ def blank_in_pattern(subject: Subject) -> Found:
 
 @check(
     "L223",
-    "operator-in-braces",
+    "operator-as-pattern",
     "error",
-    "An operator or a second test stands among the patterns of an anonymous test.",
-    why="Between braces there is one test: all that follows its criterion are patterns. Each test needs braces.",
+    "An operator or a second test stands among the patterns of a test.",
+    why="An ACL, named or in braces, is one test: what follows its criterion are patterns. Operators belong to conditions.",
     frame="frontend",
     bad="use_backend api if { path_beg /api || path_beg /rest }",
     good="use_backend api if { path_beg /api } || { path_beg /rest }",
@@ -183,4 +183,7 @@ def operator_in_braces(subject: Subject) -> Found:
             following = text_of(listed[at + 1]).partition("(")[0] if at + 1 < len(listed) else ""
             known = registry.find(Kind.ACL, following) or registry.find(Kind.FETCH, following)
             if text_of(pattern) in ("||", "&&") or (text_of(pattern) in ("or", "and") and known is not None):
-                yield pattern.span, f"'{text_of(pattern)}' is a pattern here: close the braces before it"
+                yield (
+                    pattern.span,
+                    f"'{text_of(pattern)}' is a pattern here: operators stand between tests, in conditions",
+                )
