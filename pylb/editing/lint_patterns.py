@@ -171,7 +171,7 @@ def blank_in_pattern(subject: Subject) -> Found:
     "operator-as-pattern",
     "error",
     "An operator or a second test stands among the patterns of a test.",
-    why="An ACL, named or in braces, is one test: what follows its criterion are patterns. Operators belong to conditions.",
+    why="An ACL, named or in braces, is one test: behind its criterion are patterns. Operators belong to conditions.",
     frame="frontend",
     bad="use_backend api if { path_beg /api || path_beg /rest }",
     good="use_backend api if { path_beg /api } || { path_beg /rest }",
