@@ -17,6 +17,7 @@ from pylb.config.model import Configuration, ProxyConfig
 from pylb.config.words import Line, Words
 from pylb.errors import ConfigError, Span, did_you_mean
 from pylb.registry import Kind, Status, keyword
+from pylb.rules.actions.parts import scripted
 from pylb.sample import expression
 from pylb.sample.scopes import Point
 from pylb.sample.site import Site
@@ -43,8 +44,10 @@ def take_filter(line: Line) -> None:
     name = words.next(f"missing argument for 'filter' in {'proxy' if proxy.kind == 'listen' else proxy.kind} "
                       f"'{proxy.name}'.")  # fmt: skip
     word = registry.find(Kind.FILTER, name)
+    if word is None and name.startswith("lua.") and scripted(line.config):
+        word = registry.find(Kind.FILTER, "lua.")
     if word is None:
-        known = sorted(registry.names(Kind.FILTER))
+        known = sorted(each for each in registry.names(Kind.FILTER) if not each.endswith("."))
         listed = "".join(f"\n\t{each}" for each in known)
         hint = did_you_mean(name, known).lstrip("; ")
         raise ConfigError(f"'filter' : unknown keyword '{name}'. Registered keywords :{listed}", words.last_span, hint)
@@ -61,6 +64,11 @@ def take_filter(line: Line) -> None:
 
 def _named(words: Words, line: FilterLine, kind: str) -> None:
     line.name = words.next(f"{kind} : expects a <name> argument")
+
+
+def _lua(words: Words, line: FilterLine) -> None:
+    """A filter of a Lua script, by the name it is registered with; its arguments are the script's business."""
+    line.values["arguments"] = words.rest()
 
 
 def _compression(words: Words, line: FilterLine) -> None:
@@ -190,6 +198,7 @@ _FILTERS: Final[tuple[tuple[str, Parser, str, Status], ...]] = (
     ("opentelemetry", _tracing, "[id <id>] config <file>", Status.HARMLESS),
     ("spoe", _spoe, "[engine <name>] config <file>", Status.UNSAFE),
     ("fcgi-app", _fcgi, "<application>", Status.UNSAFE),
+    ("lua.", _lua, "[<arguments>]", Status.UNSAFE),
     ("bwlim-in", _limit, "<name> default-limit <size> default-period <time> [min-size <size>]", Status.UNSAFE),
     ("bwlim-out", _limit, "<name> default-limit <size> default-period <time> [min-size <size>]", Status.UNSAFE),
 )

@@ -15,7 +15,7 @@ from pylb.errors import ConfigError, did_you_mean
 from pylb.http.message import Field, field
 from pylb.registry import Kind, Status, action
 from pylb.rules import replies, reply_lines
-from pylb.rules.actions.parts import HTTP, REQUEST, TCP
+from pylb.rules.actions.parts import HTTP, REQUEST, TCP, scripted
 from pylb.rules.verdicts import Outcome, Verdict
 from pylb.sample.site import Site
 
@@ -161,6 +161,8 @@ def use_service(words: Words, site: Site) -> Build:
     what, end = ("'use-service'", "..") if site.place in REQUEST else ("'tcp-request'", ".")
     name = words.next(f"{what} expects a service name{end}")
     word = registry.find(Kind.SERVICE, name)
+    if word is None and name.startswith("lua.") and scripted(site.config):
+        word = registry.find(Kind.SERVICE, "lua.")
     if word is None:
         raise ConfigError(
             f"'{name}' unknown service name{end}", words.last_span, did_you_mean(name, registry.names(Kind.SERVICE))[2:]

@@ -162,6 +162,14 @@ def _prometheus(words: Words, site: Site) -> Build:
 if registry.find(Kind.SERVICE, "prometheus-exporter") is None:
     registry.declare(Kind.SERVICE, "prometheus-exporter", _prometheus, status=Status.UNSAFE)
 
+
+def _lua(words: Words, site: Site) -> Build:
+    """A service of a Lua script, by the name it is registered with."""
+    return nothing
+
+
+registry.declare(Kind.SERVICE, "lua.", _lua, status=Status.UNSAFE, note="scripts come later")
+
 # -- newer than 2.6 ---------------------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final
 
+from pylb.config.model import Configuration
 from pylb.config.words import Words, to_bytes
 from pylb.errors import ConfigError
 from pylb.http.message import HOST, Request, field
@@ -23,6 +24,11 @@ TCP: Final = (*TCP_EARLY, *TCP_CONTENT)
 ALL: Final = (*TCP, *HTTP)
 
 Render = Callable[[Any], bytes]
+
+
+def scripted(config: Configuration) -> bool:
+    """Whether Lua scripts were loaded above: the words `lua.<name>` are those that they register."""
+    return any(config.globals.get(word) for word in ("lua-load", "lua-load-per-thread"))
 
 
 def message_of(site: Site) -> Callable[[Any], Any]:
