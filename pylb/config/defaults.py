@@ -63,7 +63,9 @@ def named_defaults(line: Line, name: str, user: ProxyConfig) -> ProxyConfig | No
 
 def check_heritage(config: Configuration, origin: ProxyConfig, heir: ProxyConfig) -> None:
     """Rules of a defaults section run on one side of the proxies that it begins: frontends or backends, never both."""
-    if not origin.rules:
+    # Old words (monitor-net, block, reqadd ...) stand among the rules under places of their own and go to both sides.
+    rules = {place for place, lines in origin.rules.items() if any(line.place == place for line in lines)}
+    if not rules:
         return
     kind = heir.kind
     seen = f"(defaults section at {origin.span.file}:{origin.span.line})."
@@ -72,12 +74,12 @@ def check_heritage(config: Configuration, origin: ProxyConfig, heir: ProxyConfig
         message = f"a defaults section cannot inherit from a defaults section defining TCP/HTTP rules {seen}"
     elif kind == "listen":
         message = "a listen section cannot inherit from a defaults section defining TCP/HTTP rules."
-    elif kind == "backend" and (origin.rules.get("tcp-request connection") or origin.rules.get("tcp-request session")):
+    elif kind == "backend" and rules & {"tcp-request connection", "tcp-request session"}:
         message = (
             "a backend section cannot inherit from a defaults section defining 'tcp-request connection' or "
             f"'tcp-request session' rules {seen}"
         )
-    elif kind == "frontend" and origin.rules.get("tcp-response content"):
+    elif kind == "frontend" and "tcp-response content" in rules:
         message = (
             f"a frontend section cannot inherit from a defaults section defining 'tcp-response content' rules {seen}"
         )

@@ -80,3 +80,11 @@ def test_mistakes(rule: str, message: str) -> None:
     with pytest.raises(AssertionError) as caught:
         http(rule)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "line", ["monitor-net 10.0.0.1", "mode health", "rspadd A:\\ b", "block if FALSE", "reqdel ^A:"]
+)
+def test_old_words_of_defaults_go_to_both_sides(line: str) -> None:
+    program = Program(f"defaults\n mode http\n {line}\nlisten l\n bind :1\nfrontend f\n bind :2\nbackend b\n")
+    assert not program.alerts
