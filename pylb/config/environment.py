@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pylb.config.words import Line
 from pylb.errors import ConfigError
 from pylb.registry import keyword
+
+
+PREDEFINED: Final[dict[str, str]] = {}
+"""Variables that exist while a configuration is read, with values of other rooms (the log formats of 8.2). They may be
+changed like others and are gone afterwards: neither `show env` nor children see them."""
 
 
 def _pair(line: Line) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from pylb import registry
 from pylb.config import blocks, lexer, misplaced
 from pylb.config.conditions import HAPROXY_BRANCH, HAPROXY_VERSION
+from pylb.config.environment import PREDEFINED
 from pylb.config.model import Configuration, Record, SourceFile
 from pylb.config.words import Line
 from pylb.errors import ConfigError, Report, Severity, Span, did_you_mean
@@ -88,6 +89,7 @@ class Reader:
     ) -> None:
         self.config = Configuration(report)
         self.seen = seen
+        self.files: list[str] = []
         self.late = False  # a section that should follow `global` has been opened in this file
         self.environment = self.config.environment = environment
         self.place = ""  # section word of the open section
@@ -100,7 +102,9 @@ class Reader:
 
     def announce(self, files: list[str]) -> None:
         """Sets the variables that HAProxy defines for its configuration."""
-        self.environment["HAPROXY_CFGFILES"] = ";".join(files)
+        self.files = files
+        self.environment.pop("HAPROXY_CFGFILES", None)  # not known while the files are read
+        self.environment.update(PREDEFINED)
         self.environment["HAPROXY_BRANCH"] = HAPROXY_BRANCH
         self.environment.setdefault("HAPROXY_STARTUP_VERSION", HAPROXY_VERSION)
         if "HAPROXY_LOCALPEER" not in self.environment:
@@ -246,6 +250,9 @@ class Reader:
 
     def finish(self) -> Configuration:
         """Adds what can only be said at the end, and gives the result."""
+        self.environment["HAPROXY_CFGFILES"] = ";".join(self.files)
+        for name in PREDEFINED:
+            self.environment.pop(name, None)
         self.config.tails.clear()
         self.config.pieces.clear()
         announce_inert(self.config)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pylb.clock import clock
+from pylb.config.environment import PREDEFINED
 from pylb.counters import process
 from pylb.log import escape, facts, timers
 from pylb.log.dates import LOCAL, MILLISECONDS, local_ms
@@ -28,6 +29,15 @@ TEXTS: Final = {
     "httpslog": f"{_HTTPLOG} %[fc_err]/%[ssl_fc_err,hex]/%[ssl_c_err]/%[ssl_c_ca_err]/%[ssl_fc_is_resumed] "
     "%[ssl_fc_sni]/%sslv/%sslc",
 }
+
+PREDEFINED.update(
+    HAPROXY_HTTP_LOG_FMT=TEXTS["httplog"],
+    HAPROXY_HTTP_CLF_LOG_FMT=TEXTS["httplog clf"],
+    HAPROXY_HTTPS_LOG_FMT=TEXTS["httpslog"],
+    HAPROXY_TCP_LOG_FMT=TEXTS["tcplog"],
+    HAPROXY_TCP_CLF_LOG_FMT='%{+Q}o %{-Q}ci - - [%T] "TCP " 000 %B "" "" %cp '
+    '%ms %ft %b %s %Th %Tw %Tc %Tt %U %ts-- %ac %fc %bc %sc %rc %sq %bq "" "" ',
+)
 
 _search = escape.search_line
 _braces = facts.braces

@@ -174,6 +174,15 @@ class TestNames:
         assert config.proxies[2].binds == [], "a backend listens nowhere, whatever stands behind its name"
 
 
+def test_default_log_formats_are_variables_while_files_are_read() -> None:
+    environment: dict[str, str] = {}
+    text = '.if defined(HAPROXY_TCP_LOG_FMT)\ndefaults\n log-format "${HAPROXY_HTTP_LOG_FMT} more"\n.endif\n'
+    config = parse_text(text, environment=environment)
+    assert problems(config) == []
+    assert "HAPROXY_HTTP_LOG_FMT" not in environment
+    assert config.defaults[0].get("log-format").text.endswith("%{+Q}r more")
+
+
 def test_scope_lines_change_nothing() -> None:
     config = parse_text("[a]\n  [b.c:d_e-f] # scope\nfrontend f\n[g]\t\n bind :1\n")
     assert problems(config) == []
@@ -233,7 +242,7 @@ class TestEnvironment:
         )
         config = parse_text(text, environment=environment)
         assert [item.message for item in config.report.items] == ["'24k'.", "'k'."]
-        assert environment == {"KEEP": "k"}
+        assert environment == {"KEEP": "k", "HAPROXY_CFGFILES": "test.cfg"}
         assert config.environment is environment
 
     def test_mistakes(self) -> None:
