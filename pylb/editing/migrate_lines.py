@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pylb import registry
 from pylb.config import lexer
-from pylb.registry import Kind
+from pylb.config.document import Document
+from pylb.config.words import to_bytes
 
 Version = tuple[int, int]
 
@@ -115,21 +115,13 @@ def variable(name: str) -> str:
 
 
 def read(text: str) -> list[OldSection]:
-    """The sections of a text."""
-    openers = set(registry.names(Kind.SECTION))
+    """The sections of a text, in order; the first one holds what stands before any header."""
     sections = [OldSection(None)]
-    pieces = text.split("\n")
-    for number, piece in enumerate(pieces, 1):
-        end = "\n" if number < len(pieces) else ""
-        body = piece.removesuffix("\r")
-        words, edges, error = lexer.split(body, variable)
-        if error is not None or not words:
-            line = OldLine(number, "", [], [], "", piece[len(body) :] + end, body)
-        else:
-            raws = [body[a:b] for a, b in edges]
-            tail = body[edges[-1][1] :]
-            line = OldLine(number, body[: edges[0][0]], raws, words, tail, piece[len(body) :] + end, body)
-        if line.words and line.words[0] in openers:
+    for one in Document.parse(to_bytes(text)).lines:
+        words = [] if one.broken else lexer.split(one.text, variable)[0]
+        raws = [token.raw for token in one.tokens] if words else []
+        line = OldLine(one.number, one.indent, raws, words, one.gap + one.comment, one.end, one.text)
+        if one.opens:
             sections.append(OldSection(line))
         else:
             sections[-1].lines.append(line)
