@@ -189,6 +189,11 @@ def check_external(config: Configuration, proxy: ProxyConfig) -> None:
         config.report.alert(f"{where} 'global.external-check'.")
     if not proxy.get("external-check command"):
         config.report.alert(f"{where} 'external-check command'.")
+    if not config.globals.get("insecure-fork-wanted"):
+        config.report.warning(
+            f"Proxy '{proxy.name}' : 'insecure-fork-wanted' not enabled in the global section, 'option external-check' "
+            "will likely fail."
+        )
 
 
 COOKIE_LENGTH = 64  # `tune.http.cookielen` unless set
@@ -254,6 +259,29 @@ def check_fcgi(config: Configuration, proxy: ProxyConfig) -> None:
         )
     elif proxy.get("mode", "tcp") != "http":
         config.report.alert(f"proxy '{proxy.name}': FCGI application cannot be used in non-HTTP mode.", span)
+    if not any(server.values.get("proto") == "fcgi" for server in proxy.servers):
+        config.report.alert(
+            f"proxy '{proxy.name}': FCGI app configured but no FCGI server found.", span, "servers need 'proto fcgi'"
+        )
+
+
+def check_table(config: Configuration, proxy: ProxyConfig) -> None:
+    """The peers that a table is told to."""
+    table = proxy.get("stick-table")
+    name = getattr(table, "peers", "")
+    known = config.sections.get("peers", {})
+    if name and name not in known:
+        near = nearest(name, known)
+        config.report.alert(
+            f"Proxy '{proxy.name}': unable to find sync peers '{name}'.",
+            proxy.where.get("stick-table", proxy.span),
+            f"there is a section 'peers {near}'" if near else "",
+        )
+
+
+def check_dispatch(config: Configuration, proxy: ProxyConfig) -> None:
+    if proxy.is_back and proxy.get("dispatch") is not None and "balance" in proxy.values:
+        config.report.warning(f"dispatch address of {label(proxy)} will be ignored in balance mode.")
 
 
 def check_captures(config: Configuration, proxy: ProxyConfig) -> None:
@@ -299,6 +327,8 @@ CHECKS: tuple[Check, ...] = (
     check_programs,
     check_email,
     check_fcgi,
+    check_table,
+    check_dispatch,
     check_captures,
     check_resolvers,
 )

@@ -126,6 +126,8 @@ def _default(config: ProxyConfig, program: Any) -> Any:
 def _known(config: ProxyConfig, name: str, word: str, span: Span, program: Any) -> Any:
     """The backend of a static name; reports what is wrong with it."""
     found = program.backend(name)
+    if found is None and config.get("disabled"):
+        return None  # nobody comes there
     if found is None:
         near = did_you_mean(name, program.backends).removeprefix("; ")
         program.report.alert(f"Proxy '{config.name}': unable to find required {word}: '{name}'.", hint=near)
