@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 COMMANDS: Final = {
     "demo": ("pylb.demo", "three small servers with pylb in front of them"),
+    "fmt": ("pylb.editing.fmt", "one layout for configuration files"),
     "lint": ("pylb.editing.lint", "what in a configuration is legal but surely wrong or fragile"),
     "migrate": ("pylb.editing.migrate", "a configuration in the words of today"),
 }
