@@ -12,7 +12,7 @@ mistakes of a valid line: arguments missing, surplus, of the wrong type, misspel
 `compare(cases)` writes many cases into one file, because HAProxy tells every error of a file with its line number, runs
 `haproxy -c` and pylb's own reader with the checks of `-c`, and gives a `Difference` for each case that is judged
 differently: `weight` tells whether the severity differs (accepted, warning, error: it must not) or only the sentence.
-`judged(cases)` gives both verdicts of every case.
+`judged(cases)` gives both verdicts of every case, `said_of(path)` all sentences about one whole file.
 
 How HAProxy reads a file decides how files are made:
 
@@ -222,6 +222,20 @@ def _said_by_pylb(path: Path) -> list[tuple[str, int, str]]:
     return [
         (levels[item.severity], item.span.line, item.message) for item in config.report.items if item.severity in levels
     ]
+
+
+def said_of(path: Path) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+    """What both sides say of a whole file, without places: (severity, sentence)."""
+    standard.load()
+    theirs, ours = (
+        {
+            (level, _neutral(message, str(path)))
+            for level, _, message in said
+            if not message.startswith(_SUMMARIES) and "did you mean" not in message
+        }
+        for said in (_said_by_haproxy(path), _said_by_pylb(path))
+    )
+    return theirs, ours
 
 
 def _verdicts(file: _File, said: list[tuple[str, int, str]], path: str) -> dict[int, Verdict]:
