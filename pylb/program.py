@@ -29,7 +29,7 @@ from pylb.records.proxy import Backend, Frontend, Proxy
 from pylb.records.stream import Stream
 from pylb.rules import captures, raw_lines, replies, ruleset, switching
 from pylb.sample import references, wanted
-from pylb.server import equip
+from pylb.server import equip, line_checks
 from pylb.server.server import Server
 from pylb.stream.waits import Waits
 from pylb.stream.worker import Worker
@@ -199,6 +199,7 @@ class Program:
         backend.response_delay = delay / 1000 if delay else None
         backend.pretend_keep_alive = config.option("http-pretend-keepalive")
         backend.forwarded = forwarded.compile(None, config)
+        line_checks.check(self.config, config)
         equip.equip(backend, self)
 
     def check(self) -> None:

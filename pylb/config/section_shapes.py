@@ -17,7 +17,7 @@ from pylb.config.addresses import check_numeric, numeric_family
 from pylb.config.defaults import odd_character
 from pylb.config.model import Record
 from pylb.config.sections import check_name, no_more_words
-from pylb.errors import ConfigError
+from pylb.errors import NOWHERE, ConfigError, Span
 from pylb.registry import Kind, Status
 
 if TYPE_CHECKING:
@@ -79,14 +79,16 @@ def declare_section(kind: str, doc: str, *, note: str = "", status: Status = Sta
     registry.declare(Kind.SECTION, kind, opening, usage="<name>", doc=doc, status=status, note=note)
 
 
-def odd_unit(line: Line, text: str) -> None:
+def odd_unit(line: Line, text: str, label: str = "", span: Span = NOWHERE) -> None:
     """HAProxy's warning about what follows the unit of a time."""
     found = _UNIT.match(text)
     end = found.end() if found else 0
     if end < len(text):
         line.config.report.warning(
-            f"unexpected character '{text[end]}' after the timer value '{text}', only (us=microseconds,ms=milliseconds,"
-            "s=seconds,m=minutes,h=hours,d=days) are supported. This will be reported as an error in next versions."
+            f"{label}unexpected character '{text[end]}' after the timer value '{text}', only "
+            "(us=microseconds,ms=milliseconds,s=seconds,m=minutes,h=hours,d=days) are supported. "
+            "This will be reported as an error in next versions.",
+            span,
         )
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 VERSIONS: Final = ("SSLv3", "TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 _OLDEST: Final = 1  # SSLv3 is not in today's OpenSSL
 _DEFAULT_OLDEST: Final = 3  # TLSv1.2, unless a lower one is asked for
-_SUITES: Final = frozenset(
+SUITES: Final = frozenset(
     (
         "TLS_AES_128_GCM_SHA256",
         "TLS_AES_256_GCM_SHA384",
@@ -61,7 +61,7 @@ def check(name: str, bind: BindLine, report: Report) -> None:
         report.alert(
             f"Proxy '{name}': cannot enable certificate generation, no CA certificate File configured at {place}."
         )
-    if values.get("verify") in ("optional", "required") and not values.get("ca-file"):
+    if values.get("verify") in ("optional", "required") and not (values.get("ca-file") or values.get("ca-verify-file")):
         report.alert(f"Proxy '{name}': verify is enabled but no CA file specified {where}.")
     _check_versions(name, values, where, report)
     _check_algorithms(name, values, where, report)
@@ -98,7 +98,7 @@ def _check_algorithms(name: str, values: dict[str, object], where: str, report: 
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ciphers(ciphers)
         except ssl.SSLError:
             report.alert(f"Proxy '{name}': unable to set SSL cipher list to '{ciphers}' {where}.")
-    if isinstance(suites, str) and any(suite and suite not in _SUITES for suite in suites.split(":")):
+    if isinstance(suites, str) and any(suite and suite not in SUITES for suite in suites.split(":")):
         report.alert(f"Proxy '{name}': unable to set TLS 1.3 cipher suites to '{suites}' {where}.")
     if isinstance(curves, str) and not all(_known(curve) for curve in curves.split(":")):
         report.alert(f"Proxy '{name}': unable to set SSL curves list to '{curves}' {where}.")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pylb.config.addresses import check_numeric, parse_address
+from pylb.config.addresses import parse_address
+from pylb.config.section_shapes import resolvable
 from pylb.registry import Kind, Status, declare
 from pylb.server.option_shapes import choice, delay, flag, number, text
 
@@ -67,10 +68,16 @@ def _check_address(name: str, missing: str) -> None:
     def take(words: Words, server: ServerLine) -> None:
         text = words.next(missing)
         try:
-            address = parse_address(text, port="optional", descriptors=False)
-            check_numeric(address)
+            address = parse_address(text, port="none" if name == "agent-addr" else "optional", descriptors=False)
+            if name == "agent-addr" and address.family not in ("ip", "ipv4", "ipv6"):
+                raise ValueError(text)
+            resolvable(address)
         except ValueError as error:
-            words.fail(f"'{name}' : {error}")
+            words.fail(
+                f"'addr' : {error}"
+                if name == "addr"
+                else f"parsing agent-addr failed. Check if '{text}' is correct address.."
+            )
         server.values[name] = address
 
     declare(

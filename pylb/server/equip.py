@@ -6,10 +6,11 @@ Every problem goes into `program.report`; a backend with problems is still compl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pylb import registry
 from pylb.balance.keywords import Balance, kind_of_proxy
+from pylb.config.model import Address
 from pylb.errors import NOWHERE, ConfigError
 from pylb.registry import Kind
 from pylb.server import state
@@ -62,6 +63,12 @@ def equip(backend: Backend, program: Any) -> None:
     Assignment(backend, program.wake)
     if config.get("dispatch") is not None and not backend.servers:
         backend.assignment.fallback = _dispatched(backend, config.get("dispatch"))
+    elif config.option("transparent") and not backend.servers:
+        backend.assignment.fallback = _dispatched(backend, ANYWHERE)
+
+
+ANYWHERE: Final = Address("ipv4", "0.0.0.0", text="0.0.0.0")
+"""Where the client wanted to go, port included."""
 
 
 def _roundrobin() -> Balance:

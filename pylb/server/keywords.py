@@ -126,7 +126,7 @@ def use_server(line: Line) -> None:
 
 def _persist_rule(line: Line) -> None:
     words = line.args()
-    site = Site(line.config, line.proxy, line.name, Point.BE_REQUEST, line.span, line.name)
+    site = Site(line.config, line.proxy, line.name, Point.BE_CONTENT | Point.BE_REQUEST, line.span, line.name)
     if words.peek() not in ("if", "unless"):
         words.fail(f"'{line.name}' requires either 'if' or 'unless' followed by a condition.")
     complaint = f"error detected while parsing a '{line.name}' rule"

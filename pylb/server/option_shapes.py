@@ -7,12 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pylb.config.section_shapes import odd_unit
 from pylb.config.units import BadCharacter, TimeOverflow, parse_integer, parse_time
 from pylb.registry import Kind, Status, declare
 
 if TYPE_CHECKING:
     from pylb.config.model import ServerLine
     from pylb.config.words import Words
+
+
+def warn_unit(words: Words, server: ServerLine, text: str) -> None:
+    """HAProxy's warning about what follows the unit of a time."""
+    label = "" if server.name == "default-server" else f"'server {words.line.record.name}/{server.name}' : "
+    odd_unit(words.line, text, label, words.line.span)
 
 
 def take_delay(words: Words, server: ServerLine, name: str, *, least: int = 0, shown: str = "") -> int:
@@ -22,23 +29,34 @@ def take_delay(words: Words, server: ServerLine, name: str, *, least: int = 0, s
         value = parse_time(text)
     except TimeOverflow:
         words.fail(
-            f"timer overflow in argument <{text}> to <{name}> of server {server.name}, "
+            f"{'' if name == 'slowstart' else 'timer '}overflow in argument <{text}> to <{name}> "
+            f"of server {server.name}, "
             "maximum value is 2147483647 ms (~24.8 days).."
         )
     except BadCharacter as error:
         words.fail(f"unexpected character '{error.character}' in '{shown or name}' argument of server {server.name}..")
+    warn_unit(words, server, text)
     if value < least:
         words.fail(f"invalid value {value} for argument '{name}' of server {server.name}..")
     return value
 
 
 def number(
-    name: str, *, least: int | None = None, missing: str = "", low: str = "", status: Status, note: str, doc: str
+    name: str,
+    *,
+    least: int | None = None,
+    missing: str = "",
+    low: str = "",
+    optional: bool = False,
+    status: Status,
+    note: str,
+    doc: str,
 ) -> None:
     """Declares an option with one whole number, read as C's atol() does (`12x` is 12, `x` is 0)."""
 
     def take(words: Words, server: ServerLine) -> None:
-        text = words.next(missing or f"'{name}' expects <value> as argument..")
+        # HAProxy takes some of them without a value at the end of a line.
+        text = "" if optional and words.end else words.next(missing or f"'{name}' expects <value> as argument..")
         value = parse_integer(text)
         if least is not None and value < least:
             words.fail(low)

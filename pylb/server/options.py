@@ -6,14 +6,15 @@ attributes. Times are milliseconds. Messages carry no prefix: server/templates.p
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING, Any, Final
 
 from pylb.balance.weights import WEIGHT_MAX
 from pylb.config.addresses import check_numeric, parse_address
-from pylb.config.units import BadCharacter, parse_integer, parse_time
+from pylb.config.units import BadCharacter, TimeOverflow, parse_integer, parse_time, wrapped
 from pylb.config.words import to_bytes
 from pylb.registry import Kind, Status, declare, server_option
-from pylb.server.option_shapes import delay, flag, number
+from pylb.server.option_shapes import delay, flag, number, warn_unit
 from pylb.server.places import numeric
 
 if TYPE_CHECKING:
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
 @server_option("weight", usage="<weight>", plain=1)
 def weight(words: Words, server: ServerLine) -> None:
     """Share of the load relative to the other servers, 0 to 256, default 1. 0 takes no new clients."""
-    text = words.next("'weight' expects <value> as argument..")
+    text = "" if words.end else words.next()  # HAProxy takes none for 0
     value = parse_integer(text)
     if not 0 <= value <= WEIGHT_MAX:
-        words.fail(f"weight of server {server.name} is not within 0 and {WEIGHT_MAX} ({value})..")
+        words.fail(f"weight of server {server.name} is not within 0 and {WEIGHT_MAX} ({wrapped(value)})..")
     server.values["weight"] = value
 
 
@@ -39,7 +40,7 @@ for _name, _doc in (
     ("maxqueue", "Streams that may wait for this very server, 0 for any number; beyond it they go elsewhere."),
     ("pool-max-conn", "Idle connections kept, -1 for no limit of its own, 0 for none."),
 ):
-    number(_name, status=Status.FULL, note="", doc=_doc)
+    number(_name, optional=_name != "pool-max-conn", status=Status.FULL, note="", doc=_doc)
 for _name, _doc in (
     ("pool-low-conn", "Idle connections below which other threads do not take any."),
     ("max-reuse", "Requests one connection may carry, -1 for any number."),
@@ -75,6 +76,11 @@ def pool_purge_delay(words: Words, server: ServerLine) -> None:
         server.values["pool-purge-delay"] = parse_time(text)
     except BadCharacter as error:
         words.fail(f"unexpected character '{error.character}' in argument to <pool-purge-delay>..")
+    except TimeOverflow:
+        words.fail(
+            f"timer overflow in argument '{text}' to 'pool-purge-delay' (maximum value is 2147483647 ms or ~24.8 days)."
+        )
+    warn_unit(words, server, text)
 
 
 @server_option("id", usage="<number>")
@@ -84,8 +90,10 @@ def server_id(words: Words, server: ServerLine) -> None:
     Default: the smallest free one, in the order of the file.
     """
     if server.name == "default-server":
-        words.fail("'id' option is not accepted in default-server sections")
-    value = parse_integer(words.next("'id' : expects an integer argument."))
+        words.line.warning("'id' option is not accepted in default-server sections")
+        words.index += 1
+        return
+    value = wrapped(parse_integer(words.next("'id' : expects an integer argument.")))
     if value <= 0:
         words.fail("'id' : custom id has to be > 0.")
     server.values["id"] = value
@@ -166,10 +174,14 @@ def take_source(words: Words, values: dict[str, Any], text: str, name: str = "so
     if packed is not None:
         port = address.port if address.end_port == address.port else 0
         values["source address"] = (address.host, port) if len(packed) == 4 else (address.host, port, 0, 0)
-    elif not address.host:
+    elif not address.host or address.family in ("unix", "abns", "abnsz"):
         values["source address"] = None
     else:
-        words.fail(f"'{name} {text}' : invalid address: '{address.host}' in '{text}'")
+        try:
+            found = socket.getaddrinfo(address.host, None, socket.AF_UNSPEC, socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            words.fail(f"'{name} {text}' : invalid address: '{address.host}' in '{text}'")
+        values["source address"] = (*found[0][4][:1], address.port, *found[0][4][2:])
     values["source"] = text
     while word := words.accept("usesrc", "interface"):
         option = _SOURCE_OPTIONS[word]
@@ -204,7 +216,7 @@ def stray_usesrc(words: Words, server: ServerLine) -> None:
 )
 def init_addr(words: Words, server: ServerLine) -> None:
     """How a server's name gets its first address: methods tried in turn (last, libc, none, or an address)."""
-    methods = tuple(words.next("'init-addr' expects <method> as argument..").split(","))
+    methods = tuple(("none" if words.end else words.next()).split(","))
     for method in methods:
         if method not in ("last", "libc", "none") and numeric(method) is None:
             known = "'libc', 'last', 'none'"

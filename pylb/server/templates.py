@@ -70,6 +70,8 @@ def server_template(line: Line) -> None:
         _options(cursor, record, label)
         if number == first:
             _check_weight(line, record, f"'server {line.proxy.name}/{name}' : ")
+        else:
+            record.values.pop("id", None)  # an id is that of the first server
         _enter(line, record)
 
 
@@ -145,6 +147,10 @@ def _option(words: Words, record: ServerLine, label: str, uses: list[Use]) -> bo
     name = words.next()
     known = registry.table(Kind.SERVER)
     word = known.get(name)
+    if word is None and "(" in name:
+        word = known.get(name.partition("(")[0])
+        if word is not None and not word.facts.get("parens"):
+            word = None
     if word is None:
         guess = did_you_mean(name, known) or "."
         hint = " Hint: no address was expected for this server." if record.name == DEFAULT else ""

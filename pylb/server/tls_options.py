@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from typing import TYPE_CHECKING, Final
 
+from pylb.config import tls_files
 from pylb.config.addresses import parse_address
-from pylb.config.units import parse_integer
+from pylb.config.units import TimeOverflow, parse_time
+from pylb.errors import ConfigError
+from pylb.listener.tls_checks import VERSIONS
 from pylb.registry import Kind, Status, declare, server_option
-from pylb.server.option_shapes import choice, flag, text
+from pylb.sample import expression, logformat
+from pylb.sample.scopes import Point
+from pylb.sample.site import Site
+from pylb.server.option_shapes import choice, flag, text, warn_unit
 
 if TYPE_CHECKING:
     from pylb.config.model import ServerLine
@@ -46,7 +53,6 @@ for _name, _key, _value in (
     ("check-sni-auto", "check-sni-auto", True),
     ("no-check-sni-auto", "check-sni-auto", False),
     *((f"force-{v}", "force version", v) for v in ("sslv3", "tlsv10", "tlsv11", "tlsv12", "tlsv13")),
-    *((f"no-{v}", f"no {v}", True) for v in ("sslv3", "tlsv10", "tlsv11", "tlsv12", "tlsv13")),
 ):
     flag(_name, _key, _value, status=Status.HARMLESS, note=_REFINES, doc=f"Sets `{_key}` of the server's TLS.")
 
@@ -54,22 +60,106 @@ for _name, _missing in (
     ("alpn", "'alpn' : missing the comma-delimited ALPN protocol suite."),
     ("npn", "'npn' : missing the comma-delimited NPN protocol suite."),
     ("check-alpn", "'check-alpn' : missing the comma-delimited ALPN protocol suite."),
-    ("ca-file", "'ca-file' : missing CAfile path."),
-    ("crl-file", "'crl-file' : missing CRLfile path."),
     ("crt", "'crt' : missing certificate file path."),
     ("ciphers", "'ciphers' : missing cipher suite."),
     ("ciphersuites", "'ciphersuites' : missing cipher suite."),
     ("curves", "'curves' : missing curve suite."),
     ("sigalgs", "'sigalgs' : missing signature algorithm list."),
     ("client-sigalgs", "'client-sigalgs' : missing signature algorithm list."),
-    ("ssl-min-ver", "'ssl-min-ver' : missing TLS version."),
-    ("ssl-max-ver", "'ssl-max-ver' : missing TLS version."),
-    ("sni", "'sni' : missing sni expression."),
     ("check-sni", "'check-sni' : missing SNI."),
     ("verifyhost", "'verifyhost' : missing hostname to verify against."),
-    ("ktls", "'ktls' : missing on/off value."),
 ):
     text(_name, _missing, status=Status.HARMLESS, note=_REFINES, doc=f"`{_name}` of the server's TLS.")
+
+
+def _refused(version: str) -> None:
+    def take(words: Words, server: ServerLine) -> None:
+        if server.name == "default-server":
+            return words.line.warning(f"'no-{version}' option is not accepted in default-server sections")
+        server.values[f"no {version}"] = True
+
+    declare(Kind.SERVER, f"no-{version}", take, status=Status.HARMLESS, note=_REFINES, doc="Refuses a version of TLS.")
+
+
+for _version in ("sslv3", "tlsv10", "tlsv11", "tlsv12", "tlsv13"):
+    _refused(_version)
+
+
+def _bound(name: str, doc: str) -> None:
+    def take(words: Words, server: ServerLine) -> None:
+        version = words.next(f"'{name}' : missing the ssl/tls version.")
+        if version not in VERSIONS:
+            words.fail(f"'{version}' : unknown ssl/tls version.")
+        server.values[name] = version
+
+    declare(Kind.SERVER, name, take, usage="|".join(VERSIONS), status=Status.HARMLESS, note=_REFINES, doc=doc, plain=1)
+
+
+_bound("ssl-min-ver", "Lowest version of TLS.")
+_bound("ssl-max-ver", "Highest version of TLS.")
+
+
+def _authorities(name: str, what: str, doc: str) -> None:
+    def take(words: Words, server: ServerLine) -> None:
+        path = words.next(f"'{name}' : missing {what} path.")
+        if not path.startswith("@"):
+            path = tls_files.located(path, tls_files.base_of(words.line.config, "ca-base"))
+        try:
+            tls_files.authorities(path)
+        except ValueError as error:
+            words.fail(str(error))
+        server.values[name] = path
+
+    declare(Kind.SERVER, name, take, usage="<path>", status=Status.HARMLESS, note=_REFINES, doc=doc, plain=1)
+
+
+_authorities("ca-file", "CAfile", "Authorities that the server's certificate is checked against: a file or a folder.")
+_authorities("crl-file", "CRLfile", "Revocation list for the server's certificate.")
+
+
+@server_option("ktls", usage="on|off", status=Status.HARMLESS, note=_REFINES)
+def ktls(words: Words, server: ServerLine) -> None:
+    """Encryption by the kernel."""
+    switch = words.next("'ktls' : missing on/off value.")
+    if switch not in ("on", "off"):
+        words.fail(f"'ktls' : expects 'on' or 'off', got '{switch}'.")
+    server.values["ktls"] = switch
+
+
+@server_option("sni", usage="<expression>", status=Status.HARMLESS, note=_REFINES)
+def sni(words: Words, server: ServerLine) -> None:
+    """An expression for the name that is asked for in the handshake."""
+    text = words.next("'sni' : missing sni expression.")
+    if server.name != "default-server":
+        line = words.line
+        site = Site(line.config, line.record, "server", Point.BE_SERVER, line.span, "sni")
+        words.index -= 1
+        try:
+            expression.parse(words, site)
+        except ConfigError as error:
+            words.fail(f"error detected while parsing sni expression : {error.message.rstrip('.')}.")
+    server.values["sni"] = text
+
+
+@server_option(
+    "set-proxy-v2-tlv-fmt", usage="(<id>) <format>", status=Status.HARMLESS, note="not sent yet", parens=True
+)
+def set_proxy_tlv(words: Words, server: ServerLine) -> None:
+    """An extra record of the PROXY v2 header: its number (0 to 255, also 0x..) in parentheses, and a log-format.
+
+    HAProxy 2.9 on. Errors: no parentheses, a number that is none or out of range, a format that cannot be read.
+    """
+    word = words.line.words[words.index - 1]
+    found = re.fullmatch(r"set-proxy-v2-tlv-fmt\((0[xX][0-9a-fA-F]+|[0-9]+)\)", word)
+    number = int(found[1], 0 if found[1][:2].lower() == "0x" else 10) if found else -1
+    if not 0 <= number <= 255:
+        words.fail("'set-proxy-v2-tlv-fmt' : expects a TLV id between 0 and 255 in parentheses.")
+    text = words.next("'set-proxy-v2-tlv-fmt' : missing log-format string.")
+    line = words.line
+    if server.name != "default-server":
+        site = Site(line.config, line.record, "server", Point.BE_SERVER, line.span, "set-proxy-v2-tlv-fmt")
+        logformat.parse(text, site)
+    server.values["set-proxy-v2-tlv-fmt"] = [*server.values.get("set-proxy-v2-tlv-fmt", ()), (number, text)]
 
 
 @server_option("verify", usage="none|required", status=Status.HARMLESS, note=_REFINES)
@@ -82,7 +172,6 @@ def verify(words: Words, server: ServerLine) -> None:
 
 
 for _name, _missing, _status, _note in (
-    ("resolvers", "'resolvers' expects <id> as argument..", Status.HARMLESS, "the name is resolved once, at start"),
     ("tcp-md5sig", "'tcp-md5sig' : missing password.", Status.UNSAFE, "segments are not signed"),
     ("guid", "'guid' : expects an argument.", Status.HARMLESS, "stored only"),
     ("shard", "'shard' expects an integer argument.", Status.HARMLESS, "peers come later"),
@@ -160,7 +249,9 @@ def resolve_net(words: Words, server: ServerLine) -> None:
 )
 def resolve_opts(words: Words, server: ServerLine) -> None:
     """How answers are used: allow-dup-ip, ignore-weight, prevent-dup-ip."""
-    options = tuple(words.next("'resolve-opts' expects <option> as argument..").split(","))
+    if words.end:
+        return  # HAProxy takes none
+    options = tuple(words.next().split(","))
     for option in options:
         if option not in ("allow-dup-ip", "ignore-weight", "prevent-dup-ip"):
             words.fail(
@@ -174,9 +265,19 @@ def resolve_opts(words: Words, server: ServerLine) -> None:
 def tcp_user_timeout(words: Words, server: ServerLine) -> None:
     """Time after which unacknowledged data breaks the connection (TCP_USER_TIMEOUT)."""
     value = words.next("'tcp-ut' : missing TCP User Timeout value.")
-    if not value.isdecimal():
+    try:
+        server.values["tcp-ut"] = parse_time(value)
+    except TimeOverflow:
+        words.fail(f"timer overflow in argument '{value}' to 'tcp-ut' (maximum value is 2147483647 ms or ~24.8 days)")
+    except ValueError:
         words.fail("'tcp-ut' : expects a positive delay in milliseconds.")
-    server.values["tcp-ut"] = parse_integer(value)
+    warn_unit(words, server, value)
+
+
+@server_option("resolvers", usage="<section>", status=Status.HARMLESS, note="the name is resolved once, at start")
+def resolvers(words: Words, server: ServerLine) -> None:
+    """The resolvers section that knows the server's name; it must exist, except for `default`."""
+    server.values["resolvers"] = "" if words.end else words.next()
 
 
 @server_option("namespace", usage="<name>", status=Status.UNSAFE, note="network namespaces are not entered")

@@ -1,0 +1,88 @@
+"""What a complete server line contradicts: TLS without authorities, versions that exclude each other, protocols.
+
+Nothing is encrypted yet; the questions are those that HAProxy asks once a configuration is read, with its answers.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Final
+
+from pylb.config import tls_files
+from pylb.listener.tls_checks import SUITES, VERSIONS
+
+if TYPE_CHECKING:
+    from pylb.config.model import Configuration, ProxyConfig, ServerLine
+    from pylb.errors import Report
+
+_VERIFY: Final = (
+    "verify is enabled by default but no CA file specified. If you're running on a LAN where you're certain to trust "
+    "the server's certificate, please set an explicit 'verify none' statement on the 'server' line, or use "
+    "'ssl-server-verify none' in the global section to disable server-side verifications by default."
+)
+_RETRIES: Final = frozenset(("conn-failure", "empty-response", "response-timeout"))
+
+
+def check(config: Configuration, proxy: ProxyConfig) -> None:
+    """Reports what is wrong with the servers of one proxy."""
+    for server in proxy.servers:
+        label = f"'server {proxy.name}/{server.name}' : "
+        if server.values.get("ssl") or server.values.get("check-ssl"):
+            _check_tls(config, proxy, server, label)
+        if server.values.get("tfo") and not (proxy.get("retry-on") or frozenset()) >= _RETRIES:
+            config.report.warning(
+                f"{label}server has tfo activated, the backend should be configured with at least 'conn-failure', "
+                "'empty-response' and 'response-timeout' or we wouldn't be able to retry the connection on failure.",
+                server.span,
+            )
+        _check_protocol(config.report, proxy, server)
+
+
+def _check_protocol(report: Report, proxy: ProxyConfig, server: ServerLine) -> None:
+    proto = server.values.get("proto")
+    if proto is None or proxy.get("mode") == "log":
+        return
+    if proto == "spop" or proxy.http == (proto == "none"):
+        where = f"[{server.span.file}:{server.span.line}]"
+        kind = "proxy" if proxy.kind == "listen" else proxy.kind
+        report.alert(
+            f"{kind} '{proxy.name}' : MUX protocol '{proto}' is not usable for server '{server.name}' at {where}."
+        )
+
+
+def _check_tls(config: Configuration, proxy: ProxyConfig, server: ServerLine, label: str) -> None:
+    values, report, span = server.values, config.report, server.span
+    certificate = values.get("crt")
+    if certificate and not str(certificate).startswith("@"):
+        try:
+            tls_files.check_client_certificate(tls_files.located(certificate, tls_files.base_of(config, "crt-base")))
+        except ValueError as error:
+            report.alert(f"{label}{error}", span)
+            return
+    trusted = values.get("verify") or config.globals.get("ssl-server-verify") or "required"
+    if trusted == "required" and not values.get("ca-file"):
+        report.alert(f"{label}{_VERIFY}", span)
+    if not _versions(values):
+        kind = "proxy" if proxy.kind == "listen" else proxy.kind
+        report.alert(
+            f"{label}{kind} '{proxy.name}': all SSL/TLS versions are disabled for server '{server.name}'.", span
+        )
+    ciphers, suites = values.get("ciphers"), values.get("ciphersuites")
+    if isinstance(ciphers, str):
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).set_ciphers(ciphers)
+        except ssl.SSLError:
+            report.alert(f"{label}unable to set SSL cipher list to '{ciphers}'.", span)
+    if isinstance(suites, str) and any(suite and suite not in SUITES for suite in suites.split(":")):
+        report.alert(f"{label}unable to set TLS 1.3 cipher suites to '{suites}'.", span)
+
+
+def _versions(values: dict[str, object]) -> bool:
+    """Whether any version of TLS is left."""
+    forced = values.get("force version")
+    low, high = str(values.get("ssl-min-ver", VERSIONS[1])), str(values.get("ssl-max-ver", VERSIONS[-1]))
+    if forced:
+        return forced != "sslv3"
+    bounded = "ssl-min-ver" in values or "ssl-max-ver" in values
+    usable = VERSIONS[max(1, VERSIONS.index(low)) : VERSIONS.index(high) + 1]
+    return any(bounded or not values.get(f"no {version.lower().replace('.', '')}") for version in usable)
