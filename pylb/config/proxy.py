@@ -252,7 +252,12 @@ FLAGS: tuple[tuple[str, tuple[str, ...], Status, str], ...] = (
     ("srvtcpka", BACK, HARMLESS, "TCP keep-alive probes to servers."),
     ("tcp-smart-accept", FRONT, HARMLESS, "The ACK that completes an accept is delayed."),
     ("tcp-smart-connect", BACK, HARMLESS, "The ACK that completes a connect is delayed."),
-    ("transparent", BACK, UNSAFE, "Connections go to the address that the client wanted."),
+    (
+        "transparent",
+        BACK,
+        PARTIAL,
+        "Without servers, connections go where the client wanted; with servers `balance` rules.",
+    ),
     ("use-small-buffers", BACK, HARMLESS, "Small buffers hold what waits in queues."),
 )
 

@@ -280,6 +280,8 @@ def check_table(config: Configuration, proxy: ProxyConfig) -> None:
 
 
 def check_dispatch(config: Configuration, proxy: ProxyConfig) -> None:
+    if proxy.is_back and proxy.option("transparent") and "balance" in proxy.values:
+        config.report.alert(f"{label(proxy)} cannot use both transparent and balance mode.")
     if proxy.is_back and proxy.get("dispatch") is not None and "balance" in proxy.values:
         config.report.warning(f"dispatch address of {label(proxy)} will be ignored in balance mode.")
 
