@@ -286,8 +286,9 @@ def _timing(socket_of: Callable[[Any], Any], word: int) -> Callable[..., Fetch]:
     return factory
 
 
-def _counting(word: int) -> Callable[[], Fetch]:
-    return lambda: lambda ctx: _tcp_info(_client_socket(ctx), word)
+def _counting(word: int) -> Callable[..., Fetch]:
+    """HAProxy takes a unit here too, which means nothing."""
+    return lambda unit=b"": lambda ctx: _tcp_info(_client_socket(ctx), word)
 
 
 _MEANING = {
@@ -307,7 +308,7 @@ for _name, _word in _WORDS.items():
         f"fc_{_name}",
         out="int",
         scope=Scope.CLIENT,
-        args=("str?",) if _timed else (),
+        args=("str?",),
         usage="([<unit>])" if _timed else "",
         doc=f"{_MEANING[_name]} {_SOURCE}",
     )(_timing(_client_socket, _word) if _timed else _counting(_word))

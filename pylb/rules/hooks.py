@@ -186,6 +186,11 @@ def _unknown(line: Line, words: Words, place: Place, name: str | None) -> Config
     return ConfigError(message, words.span, hint)
 
 
+def word_of_redirect(rule: str) -> bool:
+    """Whether a rule redirects: HAProxy has other words for mistakes in the conditions of those."""
+    return rule.endswith(" redirect")
+
+
 def take_condition(line: Line, words: Words, site: Site, place: Place) -> Any:
     """The `if`/`unless` of a rule, or None; nothing else may follow an action."""
     following = words.peek()
@@ -200,6 +205,15 @@ def take_condition(line: Line, words: Words, site: Site, place: Place) -> Any:
             message = f"'{rule}' only accepts 'if' or 'unless', in {kind_of(proxy)} '{proxy.name}' (got '{following}')"
         raise ConfigError(message, words.span)
     complaint = ""
+    if word_of_redirect(rule):
+        complaint = (
+            f"error detected in {kind_of(proxy)} '{proxy.name}' while parsing '{rule}' rule : error in condition"
+        )
+        try:
+            return conditions.parse(words, site, complaint=complaint)
+        except ConfigError as error:
+            message = error.message.replace("error in condition : ", "error in condition: ")
+            raise ConfigError(message, error.span, error.hint) from None
     if not place.http:
         complaint = (
             f"'{rule}' : error detected in {kind_of(proxy)} '{proxy.name}' while parsing '{following}' condition"

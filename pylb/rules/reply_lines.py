@@ -230,7 +230,7 @@ def _settle(words: Words, reply: ReplyLine, error: bool) -> ReplyLine:
             line.warning("hdr parameters ignored by the http reply when used with an erorrfile.")
             reply.fields = []
     if reply.kind == "default-errorfiles" and reply.status not in BODIES:
-        words.fail(f"status code '{reply.status}' not handled by default with 'default-errorfiles' argument..")
+        words.fail(f"status code '{reply.status}' not handled by default with 'default-errorfiles' argument.")
     return reply
 
 

@@ -250,7 +250,7 @@ def declared(words: Words, site: Site, name: str) -> Term:
         return take(words, site, closing=False)
     except ConfigError as error:
         raise ConfigError(
-            f"error detected while parsing ACL '{name}' : {error.message}", error.span, error.hint
+            f"error detected while parsing ACL '{name}' : {error.message}.", error.span, error.hint
         ) from None
 
 
@@ -260,10 +260,10 @@ def take(words: Words, site: Site, *, closing: bool) -> Term:
     text = "" if words.end or (closing and words.peek() == "}") else words.peek() or ""
     if not text:
         raise ConfigError("missing fetch method in ACL expression ''", span)
-    name = re.split(r"[(,]", text, maxsplit=1)[0]
+    name = re.split(r"[(),]", text, maxsplit=1)[0]
     meant = _MIXED.get(name)
     if meant is not None:
-        site.config.report.warning(f"'{name}' is no ACL keyword of HAProxy, '{meant}' is used instead.", span)
+        site.config.report.notice(f"'{name}' is no ACL keyword of HAProxy, '{meant}' is used instead.", span)
         name, text = meant, meant + text[len(name) :]
     word = registry.find(Kind.ACL, name)
     parsed = _criterion(words, site, text, name, word, span)
@@ -295,11 +295,12 @@ def _criterion(words: Words, site: Site, text: str, name: str, word: registry.Wo
             parsed, end = expression.parse_text(text_of, 0, site, span)
         except ConfigError as error:
             message = error.message.replace(f"fetch method '{fetch}' : ", "", 1)
-            if message.startswith("unknown converter"):
+            if message.startswith(("unknown converter", "converter ", "invalid arg")):
                 message += "."
             raise ConfigError(f"ACL keyword '{name}' : {message}", error.span, error.hint) from None
         if end < len(text_of):
-            raise ConfigError(f"ACL keyword '{name}' : missing comma after fetch keyword.", span)
+            after = f"converter '{parsed.nodes[-1].name}'" if parsed.converters else "fetch keyword"
+            raise ConfigError(f"ACL keyword '{name}' : missing comma after {after}.", span)
         return parsed
     known = [*registry.names(Kind.FETCH), *registry.names(Kind.ACL)]
     try:

@@ -182,7 +182,7 @@ def take(text: str, at: int, shapes: tuple[str, ...]) -> tuple[list[Any], int]:
     if not bare:
         at += 1
     if bare or at >= len(text) or text[at] == ")":
-        values = _defaults(kinds, required)
+        values = _defaults(kinds, required, bare)
     else:
         while len(values) < len(kinds):
             word, at = _word(text, at)
@@ -198,16 +198,18 @@ def take(text: str, at: int, shapes: tuple[str, ...]) -> tuple[list[Any], int]:
     if not bare:
         if text[at : at + 1] != ")":
             rest = text[at:]
-            raise BadArgument(f"expected ')' before '{rest}'" if rest else "expected ')'", max(1, len(values)))
+            raise BadArgument(
+                f"expected ')' before '{rest}'" if rest else "expected ')'", max(1, len(values) + (len(kinds) == 1))
+            )
         at += 1
     return values, at
 
 
-def _defaults(kinds: list[str], required: int) -> list[Any]:
+def _defaults(kinds: list[str], required: int, bare: bool) -> list[Any]:
     """What an empty list means: nothing, the own proxy for references, an empty string for one first string."""
     values: list[Any] = []
     for position, kind in enumerate(kinds, 1):
-        if kind in _LATER and (position <= required or position == 1):
+        if kind in _LATER and (position <= required or (position == 1 and not (bare and kind == "table"))):
             values.append(Later(kind, "", position))
         elif position > required:
             break

@@ -18,6 +18,7 @@ from pylb.sample.expression import Trace
 from pylb.sample.values import WAIT
 
 if TYPE_CHECKING:
+    from pylb.config.model import Configuration
     from pylb.sample.site import Site
 
 
@@ -159,7 +160,25 @@ def conditions_of(words: Words, site: Site, *, unless: bool = False, complaint: 
         condition.alternatives = _alternatives(words, site)
     except ConfigError as error:
         raise ConfigError(f"{complaint or _complaint(site)} : {error.message}.", error.span, error.hint) from None
+    _warn_raw_bytes(condition, site)
     return condition
+
+
+def _warn_raw_bytes(condition: Condition, site: Site) -> None:
+    """HTTP proxies have parsed heads where such conditions look for raw bytes; the mode may be set further down."""
+    proxy = site.proxy
+    terms = [term for uses in condition.alternatives for use in uses for term in use.acl.terms]
+    if proxy is None or proxy.kind == "defaults" or not any(term.expression.reads_raw_bytes for term in terms):
+        return
+    place = f"{site.span.file}:{site.span.line}"
+
+    def check(config: Configuration) -> None:
+        if proxy.http:
+            config.report.warning(
+                f"Proxy '{proxy.name}': L6 sample fetches ignored on HTTP proxies (declared at {place})."
+            )
+
+    site.config.wants.append(check)
 
 
 def _complaint(site: Site) -> str:
@@ -227,14 +246,19 @@ def _warn_misplaced(use: Use, site: Site) -> None:
     term = use.acl.misplaced(site)
     if term is None:
         return
+    if site.place == "monitor fail":
+        return  # as HAProxy
     which = f"acl '{use.acl.name}'" if use.acl.name else "anonymous acl"
-    where = f" in '{site.place}'" if site.place in ("tcp-request connection", "tcp-request session") else ""
+    where = f" in '{site.place}'" if site.place.startswith("tcp-re") else ""
     point = next((name for p, name in acl.POINT_NAMES.items() if p & site.points), site.place)
-    site.config.report.warning(
-        f"{which} will never match{where} because it uses keyword '{re_name(term.word)}' "
-        f"which is incompatible with '{point}'",
-        use.span,
-    )
+    keyword = f"keyword '{re_name(term.word)}' which is incompatible with '{point}'"
+    if not use.acl.name:
+        text = f"{which} will never match{where} because it uses {keyword}"
+    elif all(not each.expression.scope.allows(site.points) for each in use.acl.terms):
+        text = f"{which} will never match{where} because it only involves keywords that are incompatible with '{point}'"
+    else:
+        text = f"{which} involves {keyword.replace('keyword', 'keywords', 1)}{where}"
+    site.config.report.warning(text, use.span)
 
 
 def re_name(text: str) -> str:

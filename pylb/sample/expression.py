@@ -181,6 +181,11 @@ class Expression:
         """Whether a value found early may still become another one (data that is still arriving)."""
         return bool(self.fetch.word.facts.get("changes"))
 
+    @property
+    def reads_raw_bytes(self) -> bool:
+        """Whether it looks at bytes as they come, of which nothing is left once a head has been read."""
+        return source_of(self.fetch) in _RAW
+
     def wrong(self, message: str) -> ConfigError:
         return ConfigError(message, self.span)
 
@@ -311,9 +316,13 @@ def apply(steps: list[Step], value: Any, ctx: Any) -> Any:
 # What fetches read, as messages name it (observed): by first letters of the name, else by window.
 _BUFFERS = (
     ("response buffer", ("res.len", "res.payload", "res.ssl", "rep_ssl")),
-    ("request buffer", ("req.len", "req_len", "req.payload", "req.ssl", "req_ssl", "req.rdp", "rdp_", "req_rdp")),
+    (
+        "request buffer",
+        ("req.len", "req_len", "req.payload", "req.ssl", "req_ssl", "req.rdp", "rdp_", "req_rdp", "payload"),
+    ),
     ("server address", ("bc_src", "bc_dst")),
 )
+_RAW = ("request buffer", "response buffer")
 _SOURCES = {
     Scope.INTERNAL: "internal state",
     Scope.CLIENT: "client-side connection",

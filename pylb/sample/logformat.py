@@ -347,6 +347,8 @@ class _Parser:
                 f"sample fetch <{rest}> may not be reliably used here because it needs '{source}' "
                 "which is not available here."
             )
+        if parsed.reads_raw_bytes and self.site.place.startswith("http-"):
+            self.site.config.report.warning(f"L6 sample fetch <{rest}> ignored in HTTP log-format string", self.span)
 
     def _alias(self, at: int, flags: frozenset[str]) -> int:
         found = _alias_name(self.text, at)

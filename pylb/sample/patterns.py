@@ -351,6 +351,8 @@ class _Flags:
         self.as_map = True
 
     def identity(self) -> None:
+        if self.words.end:
+            return  # as HAProxy takes it
         text = self._argument()
         if not text.isdecimal():
             self.words.fail("the argument of -u must be an integer")

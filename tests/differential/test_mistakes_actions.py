@@ -13,7 +13,7 @@ standard.load()
 pytestmark = requires("haproxy")
 
 PRELUDE = (
-    "backend tab from base\n stick-table type ip size 1k store gpc0,gpc(4),gpt(4)\n"
+    "backend tab from base\n stick-table type ip size 1k store gpc(4),gpt(4)\n"
     "resolvers rs\n nameserver a 127.0.0.1:53\ncache ca\n total-max-size 4\n"
 )
 HTTP = ("mode http",)

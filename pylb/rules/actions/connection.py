@@ -7,6 +7,7 @@ and `fc_src` stays. Later rules change it for their stream alone: what the sessi
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 from collections.abc import Callable
 from typing import Any, Final
@@ -15,7 +16,8 @@ from pylb.config.words import Words
 from pylb.records.addresses import destination, local_address, source, unpack
 from pylb.registry import action
 from pylb.rules.actions.parts import TCP_EARLY
-from pylb.sample import expression
+from pylb.sample import casts, expression
+from pylb.sample.scopes import Point
 from pylb.sample.site import Site
 from pylb.sample.values import Absent
 
@@ -77,10 +79,14 @@ def _declared(
     change: Callable[[Any, Any], None],
     settle: Callable[[Any], None],
 ) -> Build:
-    parsed = expression.parse(words, site)
-    parsed.final_cast(kind)
+    # HAProxy looks neither at the place nor at the type: what cannot be read or used changes nothing.
+    early = Point.FE_REQUEST | Point.BE_REQUEST if site.place in TCP_EARLY else site.points
+    parsed = expression.parse(words, dataclasses.replace(site, points=early))
+    fits = casts.find(parsed.type, kind) is not None
 
     def build(program: Any) -> Act:
+        if not fits or not parsed.scope.allows(site.points):
+            return lambda ctx: None
         read = parsed.compile_as(kind, program)
         apply = _changing(site, change, settle)
 

@@ -54,7 +54,7 @@ def track_sc(words: Words, site: Site) -> Build:
     if words.accept("table"):
         table = "" if in_tcp and words.end else words.next("missing table name")
     proxy = site.proxy
-    if proxy is not None and proxy.kind != "defaults":
+    if proxy is not None:
         counter = int(number or 0)
         span = words.line.span
         site.config.wants.append(lambda config: _check_table(config, proxy, key, table, counter, span))
@@ -64,8 +64,8 @@ def track_sc(words: Words, site: Site) -> Build:
 def _check_table(
     config: Configuration, proxy: ProxyConfig, key: expression.Expression, name: str, counter: int, span: Span
 ) -> None:
-    if proxy.get("disabled"):
-        return
+    if proxy.get("disabled") or (proxy.kind == "defaults" and all(one.origin is not proxy for one in config.proxies)):
+        return  # a defaults section is judged under its own name, when a proxy starts from it (observed)
     found = wanted.table(config, name)
     if found is None:
         config.report.alert(

@@ -186,7 +186,7 @@ def test_what_stands_before_a_condition_must_be_if_or_unless() -> None:
     ],
 )
 def test_complaints_about_acls(words: list[str], message: str) -> None:
-    assert complaint(Scene().acl, "x", *words) == f"error detected while parsing ACL 'x' : {message}"
+    assert complaint(Scene().acl, "x", *words) == f"error detected while parsing ACL 'x' : {message}."
 
 
 def test_complaints_about_names() -> None:
