@@ -8,7 +8,6 @@ from pylb.config.words import Line
 from pylb.errors import ConfigError
 from pylb.registry import keyword
 
-
 PREDEFINED: Final[dict[str, str]] = {}
 """Variables that exist while a configuration is read, with values of other rooms (the log formats of 8.2). They may be
 changed like others and are gone afterwards: neither `show env` nor children see them."""

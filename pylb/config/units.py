@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pylb.config.words import Words
 
 MAX_TIME = 2**31 - 1  # milliseconds; HAProxy's timers are signed 32-bit ticks, about 24.8 days
+MAX_SIZE = 2**32 - 1  # sizes are unsigned 32-bit numbers
 _UNITS = re.compile(r"us|ms|[smhd]")
 _MICROSECONDS = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 _NUMBER = re.compile(r"([0-9]*)([^0-9].*)?\Z", re.DOTALL)
@@ -64,15 +65,22 @@ def parse_time(text: str, unit: str = "ms") -> int:
 
 
 def parse_size(text: str) -> int:
-    """Bytes of `text`: a number with an optional k, m or g in either case, and anything behind that."""
+    """Bytes of `text`: a number with an optional k, m or g in either case, below 4 GB and with nothing behind it."""
     match = _NUMBER.match(text)
     digits, suffix = (match.group(1), match.group(2) or "") if match else ("", text)
     if not digits:
         raise BadCharacter(text[:1])
+    value = 0
+    for digit in digits:
+        value = value * 10 + int(digit)
+        if value > MAX_SIZE:
+            raise BadCharacter(digit)  # HAProxy blames the character with which the number becomes too large
     shift = _SHIFTS.get(suffix[:1].lower())
-    if shift is None:
+    if shift is None or value << shift > MAX_SIZE:
         raise BadCharacter(suffix[0])
-    return int(digits[:20]) << shift
+    if len(suffix) > 1:
+        raise BadCharacter(suffix[1])
+    return value << shift
 
 
 def parse_integer(text: str) -> int:

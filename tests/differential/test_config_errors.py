@@ -57,6 +57,8 @@ CASES: dict[str, str] = {
     "bare word": ".if foo\n.endif\n",
     "missing argument": ".if streq(1)\n.endif\n",
     "surplus argument": ".if defined(A,B)\n.endif\n",
+    "size with a word": "backend b\n stick-table type ip size 16kb expire 1s\n",
+    "size too large": "backend b\n stick-table type ip size 5g expire 1s\n",
     "surplus third argument": ".if streq(a,b,c)\n.endif\n",
     "open arguments": ".if streq(a\n.endif\n",
     "open argument": ".if 1 && defined(a\n.endif\n",

@@ -63,6 +63,17 @@ def test_sizes(text: str, size: int) -> None:
     assert units.parse_size(text) == size
 
 
+@pytest.mark.parametrize(
+    ("text", "character"),
+    [("16kb", "b"), ("1kk", "k"), ("1m1", "1"), ("1x", "x"), ("5g", "g"), ("4294967296", "6"), ("99999999999k", "9")],
+)
+def test_sizes_that_haproxy_refuses(text: str, character: str) -> None:
+    with pytest.raises(units.BadCharacter) as caught:
+        units.parse_size(text)
+    assert caught.value.character == character
+    assert units.parse_size("4294967295") == units.parse_size("3G") + (1 << 30) - 1
+
+
 def test_a_size_without_digits_is_refused() -> None:
     for text in ("", "k", "-1", "1x"):
         with pytest.raises(ValueError, match="unexpected character"):
