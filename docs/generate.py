@@ -3,6 +3,7 @@
     python docs/generate.py            write (`make docs`)
     python docs/generate.py --check    say what is out of date, write nothing
 
+introductions.md has what stands above the entries of a page, with an example that a test checks.
 haproxy-words.tsv lists the words of HAProxy itself (`since` 2.6: Debian's version has them; 3.5: newer), so that the
 tables can also say what is not there yet. A word counts as HAProxy's when its name stands in that list; of the
 configuration keywords the summary counts those of global and the proxies.
@@ -186,18 +187,16 @@ def entry(word: Word) -> str:
 
 
 _PAGES: dict[str, tuple[str, Kind, str]] = {
-    "sections": ("Sections", Kind.SECTION, ""),
     "global": ("Keywords of the global section", Kind.KEYWORD, "global"),
     "proxies": ("Keywords of defaults, frontend, listen and backend", Kind.KEYWORD, "proxies"),
-    "other-sections": ("Keywords of other sections", Kind.KEYWORD, "other"),
     "bind": ("Options of bind lines", Kind.BIND, ""),
     "server": ("Options of server lines", Kind.SERVER, ""),
     "balance": ("Balance algorithms", Kind.BALANCE, ""),
+    "actions": ("Actions of rules", Kind.ACTION, ""),
     "fetches": ("Sample fetches", Kind.FETCH, ""),
     "acl-keywords": ("ACL keywords", Kind.ACL, ""),
     "matches": ("Match methods", Kind.MATCH, ""),
     "converters": ("Converters", Kind.CONVERTER, ""),
-    "actions": ("Actions of rules", Kind.ACTION, ""),
     "log-aliases": ("Log aliases", Kind.ALIAS, ""),
     "checks": ("Health checks", Kind.CHECK, ""),
     "filters": ("Filters", Kind.FILTER, ""),
@@ -205,6 +204,13 @@ _PAGES: dict[str, tuple[str, Kind, str]] = {
     "commands": ("Commands of the runtime socket", Kind.COMMAND, ""),
 }
 _PROXIES = set(registry.PROXY)
+_GENERATED = "Generated from the registry by `make docs`; do not edit.\n"
+
+
+def introductions() -> dict[str, str]:
+    """Page -> its introduction and example, as docs/introductions.md has them under `# page`."""
+    parts = re.split(r"^# (\S+)\n", (DOCS / "introductions.md").read_text(), flags=re.MULTILINE)
+    return {name: text.strip() for name, text in zip(parts[1::2], parts[2::2], strict=True)}
 
 
 def _belongs(word: Word, where: str) -> bool:
@@ -213,17 +219,42 @@ def _belongs(word: Word, where: str) -> bool:
         return "global" in places and not places & _PROXIES
     if where == "proxies":
         return bool(places & _PROXIES)
-    if where == "other":
-        return not places & _PROXIES and places != {"global"}
-    return True
+    return not where or where in places
 
 
-def page(title: str, kind: Kind, where: str) -> str | None:
-    words = sorted((word for word in registry.words(kind) if _belongs(word, where)), key=lambda word: word.names)
-    if not words:
-        return None
-    head = f"# {title}\n\nGenerated from the registry by `make docs`; do not edit.\n\n"
-    return head + "\n".join(entry(word) for word in words)
+def pages() -> dict[str, tuple[str, list[Word]]]:
+    """Page -> title and words: the kinds, and each section that has a page of its own."""
+    found = {
+        name: (title, [word for word in registry.words(kind) if _belongs(word, where)])
+        for name, (title, kind, where) in _PAGES.items()
+    }
+    for section in sorted(registry.words(Kind.SECTION), key=lambda word: word.names):
+        if section.name not in _MAIN:
+            words = [word for word in registry.words(Kind.KEYWORD) if section.name in word.places]
+            found[section.name] = (f"The section {section.name}", [section, *words])
+    return {name: (title, words) for name, (title, words) in found.items() if words}
+
+
+def _overview(words: list[Word]) -> str:
+    """The names of a page; of actions, those of each place."""
+    if words[0].kind is not Kind.ACTION:
+        return ", ".join(f"`{name}`" for name in sorted({name for word in words for name in word.names})) + "\n"
+    rows = ["| place | actions |", "|---|---|"]
+    for place in registry.places(Kind.ACTION):
+        names = ", ".join(f"`{name}`" for name in sorted(registry.names(Kind.ACTION, place)))
+        rows.append(f"| `{place}` | {names} |")
+    return "\n".join(rows) + "\n"
+
+
+def page(title: str, words: list[Word], introduction: str) -> str:
+    ordered = sorted(words, key=lambda word: (word.kind is not Kind.SECTION, word.names))
+    parts = [f"# {title}\n", _GENERATED, *([introduction + "\n"] if introduction else []), _overview(ordered)]
+    return "\n".join(parts) + "\n" + "\n".join(entry(word) for word in ordered)
+
+
+def contents(listed: dict[str, tuple[str, list[Word]]]) -> str:
+    rows = [f"| [{title}]({name}.md) | {len(words)} |" for name, (title, words) in listed.items()]
+    return "\n".join(["# Reference\n", _GENERATED, "| page | entries |", "|---|---|", *rows]) + "\n"
 
 
 def readme_with(text: str, known: Known) -> str:
@@ -239,10 +270,10 @@ def everything() -> dict[Path, str]:
     standard.load()
     known = known_words()
     files = {DOCS / "compatibility.md": compatibility(known)}
-    for name, (title, kind, where) in _PAGES.items():
-        text = page(title, kind, where)
-        if text is not None:
-            files[DOCS / "reference" / f"{name}.md"] = text
+    listed, texts = pages(), introductions()
+    for name, (title, words) in listed.items():
+        files[DOCS / "reference" / f"{name}.md"] = page(title, words, texts.get(name, ""))
+    files[DOCS / "reference" / "README.md"] = contents(listed)
     readme = ROOT / "README.md"
     files[readme] = readme_with(readme.read_text(), known)
     return files

@@ -149,8 +149,21 @@ def authorities(path: str) -> None:
             data = file.read()
     except OSError as error:
         raise ValueError(f"Couldn't open the ca-file '{path}' ({os.strerror(error.errno or 0)}).") from None
-    if not re.search(rb"-----BEGIN (?:TRUSTED |X509 )?(?:CERTIFICATE|CRL)-----", data):
+    if not _authority(data):
         raise ValueError(f"Couldn't open the ca-file '{path}' (no certificate or crl found).")
+
+
+def _authority(data: bytes) -> bool:
+    """Whether a PEM text holds a certificate or a revocation list that can be read."""
+    from cryptography import x509
+
+    for load in (x509.load_pem_x509_certificates, x509.load_pem_x509_crl):
+        try:
+            load(data)
+        except ValueError:
+            continue
+        return True
+    return b"-----BEGIN TRUSTED CERTIFICATE-----" in data
 
 
 def ticket_keys(path: str) -> None:
