@@ -53,10 +53,11 @@ class FormatLine:
 @keyword(
     "log",
     places="global",
-    usage="<address> [len <length>] [format <format>] [sample <ranges>:<size>] <facility> [<level> [<minlevel>]]",
+    usage="<address> [len <length>] [format <format>] [sample <ranges>:<size>] [profile <name>] <facility> "
+    "[<level> [<minlevel>]]",
     negatable=True,
     status=Status.PARTIAL,
-    note="ring@ and stream addresses are accepted, but their lines are dropped and counted",
+    note="ring@ and stream addresses are accepted, but their lines are dropped and counted; profiles are not used",
 )
 def log_global(line: Line) -> None:
     """Adds a syslog destination that receives the process's own messages and the lines of proxies with `log global`.
@@ -77,11 +78,11 @@ def log_global(line: Line) -> None:
 @keyword(
     "log",
     places=PROXY,
-    usage="global | <address> [len <length>] [format <format>] [sample <ranges>:<size>] <facility> "
+    usage="global | <address> [len <length>] [format <format>] [sample <ranges>:<size>] [profile <name>] <facility> "
     "[<level> [<minlevel>]]",
     negatable=True,
     status=Status.PARTIAL,
-    note="ring@ and stream addresses are accepted, but their lines are dropped and counted",
+    note="ring@ and stream addresses are accepted, but their lines are dropped and counted; profiles are not used",
 )
 def log_proxy(line: Line) -> None:
     """Logs the proxy's traffic and events: `global` to the destinations of the global section, else as `log` there.
@@ -102,7 +103,7 @@ def log_proxy(line: Line) -> None:
 @keyword(
     "log",
     places=("peers", "log-forward"),
-    usage="global | <address> [len <length>] [format <format>] [sample <ranges>:<size>] <facility> "
+    usage="global | <address> [len <length>] [format <format>] [sample <ranges>:<size>] [profile <name>] <facility> "
     "[<level> [<minlevel>]]",
     negatable=True,
     status=Status.HARMLESS,
@@ -115,7 +116,7 @@ def log_section(line: Line) -> None:
 @keyword(
     "log-stderr",
     places="fcgi-app",
-    usage="global | <address> [len <length>] [format <format>] [sample <ranges>:<size>] <facility> "
+    usage="global | <address> [len <length>] [format <format>] [sample <ranges>:<size>] [profile <name>] <facility> "
     "[<level> [<minlevel>]]",
     status=Status.HARMLESS,
 )
@@ -161,6 +162,8 @@ def _parse(line: Line, expected: str) -> LogLine:
         words.next()
     if words.accept("sample"):
         ranges, size = _sample(words)
+    if words.accept("profile"):
+        words.next("log : missing log-profile name")
     facility = words.peek() or ""
     if facility not in FACILITIES:
         words.fail(f"log : unknown log facility '{facility}'", last=False)

@@ -45,6 +45,7 @@ def messages(config: Configuration) -> list[str]:
             "log 127.0.0.1 sample 3:2 local0",
             "log : sample size 2 should be greater or equal to 3 the maximum of the high ranges limits",
         ),
+        ("log 127.0.0.1 profile", "log : missing log-profile name"),
         ("log 127.0.0.1 sample 0:2 local0", "log : wrong sample range '0'"),
         ("log 127.0.0.1 sample 2-1:3 local0", "log : wrong sample range '2-1'"),
         ("log 127.0.0.1 sample 1-2,2:3 local0", "log : ranges are overlapping"),
