@@ -112,8 +112,8 @@ def libraries(text: str) -> list[str]:
 
 
 def variables_size(text: str) -> int:
-    """A size; HAProxy reads a negative one as no limit."""
-    return -1 if re.fullmatch(r"-[0-9]+", text) else units.parse_size(text)
+    """A size; HAProxy reads a negative one as no limit, and has no largest one."""
+    return int(text) if re.fullmatch(r"-?[0-9]{1,20}", text) else units.parse_size(text)
 
 
 KINDS.update(
