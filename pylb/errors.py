@@ -95,15 +95,16 @@ class Report:
         return self.count(Severity.ALERT) > 0
 
     def write(self, out: TextIO | None = None, *, at_least: Severity = Severity.NOTICE) -> None:
-        """Prints every diagnostic; on a terminal also the line with a caret, colours and the hint."""
+        """Prints every diagnostic; on a terminal also the line with a caret, and colours unless NO_COLOR is set."""
         stream = sys.stderr if out is None else out
-        fancy = stream.isatty() and "NO_COLOR" not in os.environ
+        shown = stream.isatty()
+        coloured = shown and not os.environ.get("NO_COLOR")
         for item in self.items:
             if item.severity < at_least:
                 continue
-            print(painted(item.headline(), item.severity) if fancy else item.headline(), file=stream)
-            if fancy and item.span.text:
-                print(caret(item.span), file=stream)
+            print(painted(item.headline(), item.severity) if coloured else item.headline(), file=stream)
+            if shown and item.span.text:
+                print(caret(item.span, coloured=coloured), file=stream)
             if item.hint:
                 print(f"  hint: {item.hint}", file=stream)
 
@@ -116,10 +117,11 @@ def painted(text: str, severity: Severity) -> str:
     return f"\033[{_COLOURS[severity]}m{text}\033[0m"
 
 
-def caret(span: Span) -> str:
+def caret(span: Span, *, coloured: bool = True) -> str:
     """The line of a span with carets under the words meant, for a terminal."""
     pad = "".join("\t" if c == "\t" else " " for c in span.text[: span.column])
-    return f"  {span.text}\n  {pad}\033[31;1m{'^' * max(1, span.end - span.column)}\033[0m"
+    carets = "^" * max(1, span.end - span.column)
+    return f"  {span.text}\n  {pad}" + (f"\033[31;1m{carets}\033[0m" if coloured else carets)
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
