@@ -123,8 +123,9 @@ def _body(section: OldSection, answers: dict[int, Answer]) -> str:
                 answers[line.number].late = []
         for line in lines:
             answer = answers.get(line.number)
-            if answer is not None and _rules_of(answer, place, "first") and modern and modern[0] < line.number:
-                before.setdefault(modern[0], []).extend(answer.first)
+            anchor = min([*modern[:1], *(one.number for one in old[:1])], default=line.number)
+            if answer is not None and _rules_of(answer, place, "first") and anchor < line.number:
+                before.setdefault(anchor, []).extend(answer.first)
                 answer.first = []
     return "".join(_written(line, answers.get(line.number), section, before, behind) for line in lines)
 

@@ -146,9 +146,14 @@ def test_rules_move_to_where_they_ran() -> None:
         " redirect location /x if FALSE\n"
     )
     assert rewritten(text) == (
-        "frontend f\n mode http\n # a\n http-request deny if TRUE\n http-request set-header B 1\n"
+        "frontend f\n mode http\n http-request deny if TRUE\n # a\n http-request set-header B 1\n"
         " http-request del-header C\n http-request add-header A 1\n redirect location /x if FALSE\n"
     )
+
+
+def test_block_stays_before_what_ran_behind_it() -> None:
+    text = "frontend f\n mode http\n reqidel ^A:\n block if TRUE\n"
+    assert rewritten(text) == "frontend f\n mode http\n http-request deny if TRUE\n http-request del-header A\n"
 
 
 def test_an_older_target_keeps_what_it_still_knows() -> None:
