@@ -15,6 +15,7 @@ from pylb.config.model import ProxyConfig
 from pylb.config.words import Line, Words, to_bytes
 from pylb.errors import ConfigError
 from pylb.registry import action, keyword
+from pylb.rules import contents
 from pylb.sample import expression
 from pylb.sample.site import Site
 from pylb.sample.values import Absent
@@ -268,6 +269,7 @@ def capture_content(words: Words, site: Site) -> Build:
         parsed = expression.parse(words, site)
     except ConfigError as error:
         raise ConfigError(complaint + error.message, error.span, error.hint) from None
+    contents.watch(site, "capture", parsed, words.line.span)
     if words.accept("len") is None:
         words.fail(f"{complaint}a positive 'len' argument is mandatory", last=False)
     length = units.parse_integer(words.next(f"{complaint}length must be > 0"))

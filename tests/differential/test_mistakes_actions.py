@@ -111,6 +111,8 @@ SENTENCES = (
     "replace-",
     "status 9",
     "deny_status 9",
+    "deny_status 249",
+    "src id 9",
     "set-timeout server",
     "set-var-fmt",
     "use-service",

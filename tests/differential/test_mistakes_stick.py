@@ -29,7 +29,7 @@ LINES = (
     "stick on hdr(a table t-ip",
 )
 KEYS = ("src", "int(1)", "str(a)", "bin(00)", "bool(1)", "base32+src", "method", "hdr(a)", "hdr_ip(a)", "url32", "date",
-        "src,lower", "hdr(a),hex", "var(txn.a)", "req.rdp_cookie(a)", "src_port", "ssl_fc", "ssl_fc_session_id")  # fmt: skip
+        "src,lower", "hdr(a),hex", "var(txn.a)", "req.rdp_cookie(a)", "src_port", "ssl_fc")  # fmt: skip
 REFERENCES = (
     "acl a src_conn_rate({}) gt 1",
     "acl a sc0_conn_rate({}) gt 1",

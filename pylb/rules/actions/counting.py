@@ -14,6 +14,7 @@ from pylb.config.model import Configuration, ProxyConfig
 from pylb.config.words import Words
 from pylb.errors import ConfigError, Span
 from pylb.registry import Status, action
+from pylb.rules import contents
 from pylb.rules.actions.parts import ALL, TCP
 from pylb.sample import expression, wanted
 from pylb.sample.site import Site
@@ -53,6 +54,7 @@ def track_sc(words: Words, site: Site) -> Build:
     table = site.proxy.name if site.proxy is not None else ""
     if words.accept("table"):
         table = "" if in_tcp and words.end else words.next("missing table name")
+    contents.watch(site, "content track-sc*", key, words.line.span)
     proxy = site.proxy
     if proxy is not None:
         counter = int(number or 0)
