@@ -71,5 +71,5 @@ def check(config: Configuration) -> None:
     for record in records.values():
         if record.get("command") is None:
             config.report.alert(f"The program section '{record.name}' lacks a command to launch.")
-    if records and not config.globals.get("master-worker"):
+    if records and not (config.globals.get("master-worker") or config.globals.get("command line -W")):
         config.report.alert("Can't use a 'program' section without master worker mode.")

@@ -49,6 +49,8 @@ def _load(options: Options) -> Program:
     program = Program(config)
     # What is wrong in the text would only cause follow-up errors in what is made of it.
     broken = report.fatal
+    if options.master:
+        config.globals.values["command line -W"] = True
     if not broken:
         resolve(config)
         if options.diagnostics:
