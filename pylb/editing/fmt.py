@@ -120,9 +120,9 @@ def _laid_out(line: SourceLine, column: int) -> str:
     parts = [*raws, comment] if comment else raws
     text = " " * column + " ".join(parts)
     same = Document.parse(to_bytes(text)).lines
-    if _words(text) == _words(line.text) and len(same) == 1 and not same[0].broken and same[0].comment == comment:
-        return text
-    return own
+    if len(same) != 1 or same[0].broken or same[0].scope or same[0].comment != comment:
+        return own
+    return text if _words(text) == _words(line.text) else own
 
 
 def _openings(lines: list[SourceLine], columns: list[int], enclosing: set[int]) -> set[int]:

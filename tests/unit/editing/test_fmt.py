@@ -120,7 +120,15 @@ def test_formatting_twice_changes_nothing_and_words_stay(data):
 
 @pytest.mark.parametrize(
     "line",
-    [b"bind 'never closed   :80", b"a\\\vb", b"[scope]   ", b'log-format "%ci   %cp"', b"x\\ \\ y z\\x20", b'a "" b'],
+    [
+        b"bind 'never closed   :80",
+        b"a\\\vb",
+        b"\v[scope]",
+        b"[scope]   ",
+        b'log-format "%ci   %cp"',
+        b"x\\ \\ y z\\x20",
+        b'a "" b',
+    ],
 )
 def test_what_another_layout_would_change_stays(line):
     assert fmt.format_text(b"global\n    " + line + b"\n") in (
