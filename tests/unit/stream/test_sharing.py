@@ -215,9 +215,9 @@ def test_a_client_that_asked_for_a_head_gets_no_body_whatever_method_rules_made_
 
 def action(name: str) -> RuleLine:
     """`http-request set-method GET`, compiled without a configuration."""
-    from pylb.rules.actions.uri import _set_method
+    from pylb.rules.actions.uri import change_method
 
-    return RuleLine("http-request", None, None, NOWHERE, name, lambda program: lambda ctx: _set_method(ctx, b"GET"))
+    return RuleLine("http-request", None, None, NOWHERE, name, lambda program: lambda ctx: change_method(ctx, b"GET"))
 
 
 def test_what_was_no_request_has_no_rules_for_its_answer(stack: contextlib.ExitStack) -> None:
