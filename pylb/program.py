@@ -118,6 +118,8 @@ class Program:
             self._attempt(self._rules, backend)  # they may name servers of any backend
         for frontend in self.frontends:
             self._attempt(self._frontend, frontend)
+        for proxy in (*self.frontends, *self.backends.values()):
+            proxy.settle()
 
     def _attempt(self, step: Callable[[P], None], proxy: P) -> None:
         try:

@@ -155,7 +155,7 @@ BACK = ("defaults", "listen", "backend")
 
 
 def section(*names: str, **facts: Any) -> Callable[[F], F]:
-    """Factory: `(line: Line) -> record` opens a section; see config/sections.py. `first=True`: best before all others."""
+    """Factory: `(line: Line) -> record` opens a section (config/sections.py). `first=True`: best before all others."""
     return _decorator(Kind.SECTION, names, facts)
 
 

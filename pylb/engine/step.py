@@ -56,8 +56,9 @@ class Runner:
 
 def step(runner: Runner, reason: int) -> None:
     """Resumes a coroutine once. Transport.on_events has it in line, nobody else calls `.send`."""
+    send = runner.send
     try:
-        runner.send(reason)
+        send(reason)
     except Exception as ending:
         ended(runner, ending)
 

@@ -128,9 +128,10 @@ class Logger:
         if self.fast and stream.log_level is None:
             self.count += 1
             destination = self.destinations[0]
-            line = destination.head(INFO) + self.format(stream)
+            head, write, send = destination.head, self.format, destination.send  # see engine.transport.Transport
+            line = head(INFO) + write(stream)
             length = destination.length
-            destination.send((line if len(line) <= length else line[:length]) + b"\n")
+            send((line if len(line) <= length else line[:length]) + b"\n")
             return
         level = self._level(stream)
         if level != SILENT:

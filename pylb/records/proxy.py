@@ -21,6 +21,8 @@ class Proxy:
         "counters",
         "disabled",
         "forwarded",
+        "has_request_steps",
+        "has_response_steps",
         "http",
         "http_after_response",
         "http_request",
@@ -59,8 +61,15 @@ class Proxy:
         self.options: frozenset[str] = frozenset()  # names of boolean options that are on
         self.variables: dict[str, Any] = {}
         self.buffer_body = False  # option http-buffer-request
+        self.has_request_steps = True  # any of what may happen between a request's head and the choice of a server
+        self.has_response_steps = True  # likewise between a response's head and the client; see `settle`
         self.last_bad_request: Any = None  # stream.worker.ErrorCapture, for `show errors`
         self.last_bad_response: Any = None
+
+    def settle(self) -> None:
+        """Called when everything is compiled: lets exchanges skip at once what this proxy does not do."""
+        self.has_request_steps = self.buffer_body or self.tcp_content is not None or self.http_request is not None
+        self.has_response_steps = self.http_response is not None
 
 
 class Frontend(Proxy):
@@ -122,6 +131,11 @@ class Frontend(Proxy):
         self.keep_clients = True  # a client's connection outlives an exchange (no option httpclose)
         self.keep_servers = True  # what Backend.keep_alive says, as far as the frontend decides it
 
+    def settle(self) -> None:
+        super().settle()
+        self.has_request_steps = self.has_request_steps or self.capture_request is not None
+        self.has_response_steps = self.has_response_steps or self.capture_response is not None or self.log_asap
+
 
 class Backend(Proxy):
     __slots__ = (
@@ -130,6 +144,7 @@ class Backend(Proxy):
         "by_name",
         "close_mode",
         "fullconn",
+        "imposes",
         "keep_alive",
         "persistence",
         "pretend_keep_alive",
@@ -168,6 +183,7 @@ class Backend(Proxy):
         self.timeout_check: float | None = None
         self.server_rules: Any = None  # use-server: closure(stream) -> Server | None
         self.persistence: Any = None  # cookie handling, or None
+        self.imposes = True  # a server may be imposed by either; see `settle`
         self.reuse = "safe"
         self.close_mode = ""  # "", "server-close", "close"
         self.timeout_server_or_never = math.inf  # what the hot path adds to the clock
@@ -177,3 +193,7 @@ class Backend(Proxy):
         self.assignment: Any = None  # server.assign.Assignment
         self.program: Any = None  # for algorithms that compile expressions (balance hash)
         self.served = 0  # streams that hold a slot of one of its servers
+
+    def settle(self) -> None:
+        super().settle()
+        self.imposes = self.server_rules is not None or self.persistence is not None

@@ -16,7 +16,6 @@ from pylb.clock import clock
 from pylb.counters import process
 from pylb.engine.step import STOPPING, TIMEOUT, Coroutine, Runner
 from pylb.http.message import Request, Response
-from pylb.http.writer import server_may_stay
 from pylb.records.session import Session
 from pylb.records.stream import Stream, Upgraded
 from pylb.server import pool
@@ -104,7 +103,7 @@ def http_session(run: Runner, front: Any, session: Session, worker: Worker, raw:
                 frontend.log.emit(stream)
                 stream.logged = True
             yield from exchange(run, stream, worker)
-            if front.blocked:
+            if conn.out:
                 yield from flushed(run, stream, worker)
             finish(stream)
             if not stream.keep or worker.stopping:
@@ -128,22 +127,23 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
     frontend = stream.frontend
 
     # -- the frontend's rules and the choice of the backend
-    if frontend.capture_request is not None:
-        frontend.capture_request(stream)
-    if frontend.buffer_body and not front.body_done and not (yield from buffered(run, stream, worker)):
-        return
-    if frontend.tcp_content is not None and not stream.inspected:
-        verdict = frontend.tcp_content.run(stream)
-        if verdict is not None and not (
-            yield from decide(run, stream, worker, frontend, frontend.tcp_content, verdict)
-        ):
+    if frontend.has_request_steps:
+        if frontend.capture_request is not None:
+            frontend.capture_request(stream)
+        if frontend.buffer_body and not front.body_done and not (yield from buffered(run, stream, worker)):
             return
-    if frontend.http_request is not None:
-        verdict = frontend.http_request.run(stream)
-        if verdict is not None and not (
-            yield from decide(run, stream, worker, frontend, frontend.http_request, verdict)
-        ):
-            return
+        if frontend.tcp_content is not None and not stream.inspected:
+            verdict = frontend.tcp_content.run(stream)
+            if verdict is not None and not (
+                yield from decide(run, stream, worker, frontend, frontend.tcp_content, verdict)
+            ):
+                return
+        if frontend.http_request is not None:
+            verdict = frontend.http_request.run(stream)
+            if verdict is not None and not (
+                yield from decide(run, stream, worker, frontend, frontend.http_request, verdict)
+            ):
+                return
     switching = frontend.switching
     backend = frontend.default_backend if switching is None else switching(stream)
     if backend is None:
@@ -159,7 +159,7 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
         counters.conn_max = current
 
     # -- the backend's rules
-    if backend.config is not frontend.config:
+    if backend.has_request_steps and backend.config is not frontend.config:
         if backend.buffer_body and not front.body_done and not (yield from buffered(run, stream, worker)):
             return
         if backend.tcp_content is not None:
@@ -183,7 +183,8 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
     # -- a server, a connection to it, and the request's head on its way
     back = None
     keep_server = backend.keep_alive and frontend.keep_servers
-    outcome = backend.assignment.assign(stream)
+    assignment = backend.assignment
+    outcome = assignment.assign(stream) if backend.imposes else assignment.reassign(stream)
     if outcome == ASSIGNED and not request.body:
         back = pool.take(stream.server, stream.session.streams == 1, backend.reuse, run, front)
         if back is not None:
@@ -220,31 +221,31 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
         if response is None:
             return
         back = stream.back
-    if response.shared and (
-        backend.http_response is not None or frontend.http_response is not None or worker.after_response is not None
-    ):
+    steps = backend.has_response_steps or frontend.has_response_steps or worker.after_response is not None
+    if steps and response.shared:
         response = response.copy()
     stream.response = response
     stream.response_end = clock.now
     stream.bytes_out += response.head_size - response.dropped + 15 - 4 * len(response.fields)
 
     # -- the rules for the response, backend first
-    if backend.http_response is not None:
-        verdict = backend.http_response.run(stream)
-        if verdict is not None and not (yield from decide_response(run, stream, worker, backend, verdict)):
-            return
-    if frontend.http_response is not None and backend.config is not frontend.config:
-        verdict = frontend.http_response.run(stream)
-        if verdict is not None and not (yield from decide_response(run, stream, worker, frontend, verdict)):
-            return
-    if worker.after_response is not None:
-        worker.after_response(stream, response)
-    if frontend.capture_response is not None:
-        frontend.capture_response(stream)
-    if frontend.log_asap and not stream.logged:
-        stream.status = response.status
-        frontend.log.emit(stream)
-        stream.logged = True
+    if steps:
+        if backend.http_response is not None:
+            verdict = backend.http_response.run(stream)
+            if verdict is not None and not (yield from decide_response(run, stream, worker, backend, verdict)):
+                return
+        if frontend.http_response is not None and backend.config is not frontend.config:
+            verdict = frontend.http_response.run(stream)
+            if verdict is not None and not (yield from decide_response(run, stream, worker, frontend, verdict)):
+                return
+        if worker.after_response is not None:
+            worker.after_response(stream, response)
+        if frontend.capture_response is not None:
+            frontend.capture_response(stream)
+        if frontend.log_asap and not stream.logged:
+            stream.status = response.status
+            frontend.log.emit(stream)
+            stream.logged = True
 
     # -- the response out: head and body in one piece when it is all there
     stream.status = response.status
@@ -266,11 +267,17 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
         return
 
     # -- the server's connection back to the pool
-    if keep_server and front.body_done and back.reusable() and server_may_stay(request, response):
+    if (
+        keep_server
+        and front.body_done
+        and not response.close
+        and back.reusable()
+        and (not request.chunked or request.version > 10)
+    ):
         pool.give(back, clock.now, backend.reuse, front)
     else:
         back.reset()
     stream.back = None
-    backend.assignment.release(stream)
+    assignment.release(stream)
     if not front.body_done or front.broken:
         stream.keep = False

@@ -306,4 +306,5 @@ def test_a_fetch_with_a_method_in_its_name_is_the_acl_keyword_that_articles_mean
     scene = Scene()
     ctx = stream(b"/", (b"host", b"Static.example.com"))
     assert scene.holds("{ req.hdr_beg(host) -i static. images. }", ctx) is True
-    assert [item.message for item in scene.config.report.items] == ["'req.hdr_beg' is no ACL keyword of HAProxy, 'hdr_beg' is used instead."]
+    expected = "'req.hdr_beg' is no ACL keyword of HAProxy, 'hdr_beg' is used instead."
+    assert [item.message for item in scene.config.report.items] == [expected]
