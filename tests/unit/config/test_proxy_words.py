@@ -124,9 +124,7 @@ def test_parsed_only_words_check_their_arguments() -> None:
     )
     assert alert("global\n ca-base\n") == "global statement 'ca-base' expects a directory path as an argument."
     assert alert("global\n ca-base a b\n") == "'ca-base' cannot handle unexpected argument 'b'."
-    assert alert("global\n tune.comp.maxlevel 12\n") == (
-        "'tune.comp.maxlevel' expects a numeric value between 1 and 9"
-    )
+    assert alert("global\n tune.comp.maxlevel 12\n") == ("'tune.comp.maxlevel' expects a numeric value between 1 and 9")
 
 
 def test_what_a_shape_stores(tmp_path: Path) -> None:
