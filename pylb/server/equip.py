@@ -20,6 +20,7 @@ from pylb.server.persistence import Persistence
 from pylb.server.server import Server, build
 
 if TYPE_CHECKING:
+    from pylb.config.model import ProxyConfig
     from pylb.records.proxy import Backend
 
 
@@ -90,10 +91,40 @@ def _check_ports(server: Server, report: Any) -> None:
     if values.get("check") and server.address is not None and not server.port and "port" not in values:
         addressed = values.get("addr")
         if addressed is None or not addressed.port:
-            report.alert(
-                f"config: {kind_of_proxy(server.backend.config)} '{server.backend.name}': server '{server.name}' "
-                "has neither service port nor check port."
-            )
+            lacking = _port_of_steps(server.backend.config)
+            if lacking is not None:
+                report.alert(
+                    f"config: {kind_of_proxy(server.backend.config)} '{server.backend.name}': server '{server.name}' "
+                    f"has neither service port nor check port{lacking}."
+                )
+
+
+_PROTOCOLS: Final = (
+    *("httpchk", "ssl-hello-chk", "smtpchk", "pgsql-check", "redis-check", "mysql-check", "ldap-check", "spop-check"),
+)
+
+
+def _port_of_steps(config: ProxyConfig) -> str | None:
+    """None when the steps of a TCP check name a port wherever they connect; else the end of HAProxy's sentence.
+
+    An expression is none before the check runs; HTTP checks have steps of their own before those of the file.
+    """
+    lacking = " nor tcp_check rule 'connect' with port information"
+    if not config.get("option tcp-check"):
+        return lacking if any(f"option {name}" in config.values for name in _PROTOCOLS) else ""
+    steps = [step for step in config.get("tcp-check", ()) if step.kind not in ("comment", "set")]
+    if not steps:
+        return ""
+    if steps[0].kind != "connect" or not _named(steps[0]):
+        return lacking
+    if all(_named(step) for step in steps if step.kind == "connect"):
+        return None
+    return ", and a tcp_check rule 'connect' with no port information"
+
+
+def _named(step: Any) -> bool:
+    address = step.values.get("addr")
+    return isinstance(step.values.get("port"), int) or bool(address is not None and address.port)
 
 
 def _without_http(backend: Backend, report: Any) -> None:

@@ -83,6 +83,25 @@ CASES: dict[str, str] = {
     "id": "backend b\n id 5\nbackend c\n id 5\n",
     "server id": f"backend b\n{TIMES} server a 1.2.3.4:5 id 5\n server c 1.2.3.4:5 id 5\n",
 }
+CASES |= {
+    f"check without port, {steps!r}": f"backend b\n mode {mode}\n{TIMES}{steps} server s 1.2.3.4 check\n"
+    for mode, steps in (
+        ("tcp", " option tcp-check\n"),
+        ("tcp", " option tcp-check\n tcp-check connect\n"),
+        ("tcp", " option tcp-check\n tcp-check connect default\n"),
+        ("tcp", " option tcp-check\n tcp-check connect port 80\n"),
+        ("tcp", " option tcp-check\n tcp-check connect port str(80)\n"),
+        ("tcp", " option tcp-check\n tcp-check connect addr 127.0.0.1:80\n"),
+        ("tcp", " option tcp-check\n tcp-check comment x\n tcp-check connect port 80\n"),
+        ("tcp", " option tcp-check\n tcp-check connect port 80\n tcp-check connect\n"),
+        ("tcp", " option tcp-check\n tcp-check send x\n"),
+        ("tcp", " option ssl-hello-chk\n"),
+        ("tcp", " option mysql-check\n"),
+        ("http", " option httpchk\n"),
+        ("http", " option httpchk\n http-check connect port 80\n"),
+        ("http", " option httpchk\n http-check expect status 200\n"),
+    )
+}
 
 
 @pytest.mark.parametrize("name", CASES)
