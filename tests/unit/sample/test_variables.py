@@ -19,7 +19,7 @@ def _own_process() -> Iterator[None]:
     variables.process.update(before)
 
 
-@pytest.mark.parametrize("name", ["proc.a", "sess.a", "txn.a.b", "req.a_1", "res.A", "check.x"])
+@pytest.mark.parametrize("name", ["proc.only_here", "sess.a", "txn.a.b", "req.a_1", "res.A", "check.x"])
 def test_a_variable_keeps_its_value_until_it_is_unset(name: str) -> None:
     ctx = stream()
     assert variables.get(ctx, name) is MISS
