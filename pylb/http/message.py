@@ -68,6 +68,7 @@ class Request:
         "line",  # the request line as received, without its line feed (captures and logs)
         "body",  # bytes of a buffered body (wait-for-body, http-buffer-request), else b""
         "complete",  # True when `body` holds the whole body
+        "held",  # it was kept here until (part of) its body had come: `body` goes out with the head
         "trailers",  # list[Field] received after a chunked body
         "framing",  # the Content-Length or Transfer-Encoding field the body is read by (http.semantics), or None
         "dropped",  # bytes of lines that are part of head_size and no longer among the fields
@@ -89,6 +90,7 @@ class Request:
         self.line = b""
         self.body = b""
         self.complete = False
+        self.held = False
         self.trailers: list[Field] | None = None
         self.framing: Field | None = None
         self.dropped = 0

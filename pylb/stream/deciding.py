@@ -128,7 +128,11 @@ def _wait(run: Runner, stream: Stream, worker: Worker, verdict: Verdict, proxy: 
     try:
         while not wait.over(clock.now):
             if isinstance(wait, Body) and _buffer_body(stream, worker, wait):
-                return not front.broken or (yield from _broken_body(run, stream, worker))
+                stream.request_end = clock.now
+                if front.broken and not (front.conn.eof or front.conn.error):
+                    yield from _broken_body(run, stream, worker)
+                    return False
+                return True  # a client that has left is noticed when a server is wanted, as in HAProxy
             if front.conn.readable and isinstance(wait, Body):
                 poller.wake(run)
             if wait.deadline < run.armed:
@@ -160,6 +164,7 @@ def _buffer_body(stream: Stream, worker: Worker, wait: Body) -> bool:
     assert request is not None
     if front.body_done and request.complete:
         return True
+    request.held = True
     if request.expect and not request.body:
         front.put(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.expect = False
@@ -176,14 +181,12 @@ def _buffer_body(stream: Stream, worker: Worker, wait: Body) -> bool:
     return enough or front.broken
 
 
-def _broken_body(run: Runner, stream: Stream, worker: Worker) -> Part[bool]:
-    """A body that ended early or is framed wrong is not for rules or servers: 400. False: the stream is over."""
+def _broken_body(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
+    """A body that is framed wrong is not for rules or servers: 400."""
     stream.request_end = 0.0
     stream.keep = False
     stream.frontend.counters.failed_req += 1
-    cause = ending.CLIENT if stream.front.conn.eof or stream.front.conn.error else ending.PROXY
-    yield from fail(run, stream, worker, 400, cause, ending.REQUEST)
-    return False
+    yield from fail(run, stream, worker, 400, ending.PROXY, ending.REQUEST)
 
 
 def _slow_body(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
@@ -206,7 +209,6 @@ def _tarpit(run: Runner, stream: Stream, worker: Worker, proxy: Any, verdict: Ve
         if reason in (KILLED, STOPPING):
             stream.keep = False
             break
-    stream.keep = False
     stream.request_end = 0.0  # the time of the tarpit is shown as time in the queue
     stream.connect_start = clock.now
     reply = verdict.reply if verdict.reply is not None else proxy.replies[500]

@@ -185,7 +185,7 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
     keep_server = backend.keep_alive and frontend.keep_servers
     assignment = backend.assignment
     outcome = assignment.assign(stream) if backend.imposes else assignment.reassign(stream)
-    if outcome == ASSIGNED and not request.body:
+    if outcome == ASSIGNED and not request.held:
         back = pool.take(stream.server, stream.session.streams == 1, backend.reuse, run, front)
         if back is not None:
             stream.reused = True

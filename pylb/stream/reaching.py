@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 def reach(run: Runner, stream: Stream, worker: Worker, outcome: int | None) -> Part[H1Back | None]:
     """A connection that carries the request's head, or None when the stream was answered instead."""
+    if stream.front.broken and stream.request.held:
+        _left_while_held(stream)
+        return None
     while True:
         if outcome == QUEUED:
             outcome = yield from queued(run, stream, worker)
@@ -64,6 +67,17 @@ def reach(run: Runner, stream: Stream, worker: Worker, outcome: int | None) -> P
         outcome = yield from failed(run, stream, worker, code)
         if outcome is None:
             return None
+
+
+def _left_while_held(stream: Stream) -> None:
+    """The client left before all of its body had come: there is nobody to answer, and nothing for a server."""
+    release(stream)
+    counters = stream.frontend.counters
+    counters.cli_aborts += 1
+    stream.backend.counters.cli_aborts += 1
+    stream.server = None
+    stream.keep = False
+    mark(stream, ending.CLIENT, ending.REQUEST)
 
 
 def reach_again(run: Runner, stream: Stream, worker: Worker, lost: H1Back) -> Part[H1Back | None]:

@@ -130,6 +130,8 @@ backend be_one_abort
 backend be_maxqueue
     timeout queue 2s
     server s1 127.0.0.1:$(s1) maxconn 1 maxqueue 1
+backend be_tarpit
+    http-request tarpit
 backend be_rdeny
     http-response deny
     server s1 127.0.0.1:$(s1)
@@ -355,6 +357,17 @@ def then(first: Client, data: bytes) -> Client:
     return act
 
 
+def later(first: bytes, second: bytes) -> Client:
+    """Sends the second part in a packet of its own, when the first has surely been read."""
+
+    def act(client: RawClient, site: Site) -> None:
+        client.send(first)
+        time.sleep(0.05)
+        client.send(second)
+
+    return act
+
+
 def leaves_after(data: bytes, count: int, how: str = "reset", seconds: float = 0.1) -> Client:
     """Sends, reads some bytes, and goes."""
 
@@ -378,6 +391,8 @@ def never_reads(data: bytes) -> Client:
 
 
 POST = http("POST", "/p", "host: h", "content-length: 10", "connection: close")
+CHUNKS = "transfer-encoding: chunked"
+WAITED = http("POST", "/body", "host: h", "content-length: 9", "connection: close", body=b"1")
 CHUNKED = http("POST", "/p", "host: h", "transfer-encoding: chunked", "connection: close")
 PLAIN = http("GET", "/x", "host: h", "connection: close")
 CUT = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this"
@@ -410,6 +425,7 @@ HTTP: dict[str, tuple[str, Client, Script | None, str]] = {
     "return of the backend": ("fe", get("/be_return/x"), None, "LR--"),
     "monitor": ("fe", get("/alive"), None, ""),
     "tarpit": ("fe", get("/tarpit"), None, "PT--"),
+    "tarpit, kept alive": ("quick", sends(http("GET", "/be_tarpit/x", "host: h")), None, "PT--"),
     "tarpit 429": ("fe", get("/tarpit429"), None, "PT--"),
     "response denied": ("fe", get("/be_rdeny/x"), answer(OK), "PH--"),
     "response denied 500": ("fe", get("/be_rdeny500/x"), answer(OK), "PH--"),
@@ -426,7 +442,12 @@ HTTP: dict[str, tuple[str, Client, Script | None, str]] = {
     "nothing in time": ("quick", sends(b""), None, "cR--"),
     "half a head in time": ("quick", sends(b"GET / HT"), None, "cR--"),
     "nothing in client time": ("quick_client", sends(b""), None, "cR--"),
-    "body waited for": ("fe", sends(http("POST", "/body", "host: h", "content-length: 9", body=b"1")), None, "cR--"),
+    "body waited for": ("fe", sends(WAITED), None, "cR--"),
+    "body waited for, half-close": ("fe", sends_and_half_closes(WAITED), None, "CR--"),
+    "body waited for, close": ("fe", leaves_after(WAITED, 0, "close"), None, "CR--"),
+    "body waited for, reset": ("fe", leaves_after(WAITED, 0), None, "CR--"),
+    "body waited for, then wrong": ("fe", later(http("POST", "/body", "host: h", CHUNKS), b"zz\r\n"), None, "PR--"),
+    "body waited for, late": ("fe", later(WAITED, b"23456789"), answer(OK), "----"),
     # no server
     "no backend": ("lonely", get("/x"), None, "SC--"),
     "empty backend": ("fe", get("/be_none/x"), None, "SC--"),
