@@ -36,6 +36,16 @@ class Token:
     end: int
 
 
+def _common(some: list[str], others: list[str]) -> int:
+    """How many words two lists begin with in common."""
+    count = 0
+    for one, other in zip(some, others, strict=False):
+        if one != other:
+            break
+        count += 1
+    return count
+
+
 class SourceLine:
     """One line of a file. `section` is the word of the section it stands in, and `opens` whether it opens it."""
 
@@ -86,9 +96,26 @@ class SourceLine:
         return not self.tokens and not self.broken and not self.comment.strip("\r" + _BLANKS)
 
     def replace(self, raws: list[str]) -> None:
-        """Other words; indent, comment and line end stay."""
-        gap = self.gap or (" " if raws and self.comment.startswith("#") else "")
-        self.rewrite(self.indent + " ".join(raws) + gap + self.comment)
+        """Other words; indent, comment, line end and the blanks around words that stay where they are, stay too."""
+        tokens = self.tokens
+        if not tokens or not raws:
+            gap = " " if raws and self.comment.startswith("#") else ""
+            self.rewrite(self.indent + " ".join(raws) + gap + self.comment)
+            return
+        same = _common([token.raw for token in tokens], raws)
+        behind = _common([token.raw for token in reversed(tokens[same:])], raws[same:][::-1])
+        middle = " ".join(raws[same : len(raws) - behind])
+        first, last = same, len(tokens) - behind  # the words that go
+        if middle and first < last:
+            start, end = tokens[first].start, tokens[last - 1].end
+        elif middle:
+            start = end = tokens[first].start if behind else tokens[-1].end
+            middle = f"{middle} " if behind else f" {middle}"
+        elif behind:
+            start, end = tokens[first].start, tokens[last].start
+        else:
+            start, end = tokens[first - 1].end, tokens[-1].end
+        self.rewrite(self.text[:start] + middle + self.text[end:])
 
     def set(self, index: int, raw: str) -> None:
         """Another word in one place; all blanks stay."""

@@ -11,15 +11,18 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from pylb import standard
+from pylb.config.document import Document, SourceLine
 from pylb.config.lexer import from_bytes
 from pylb.config.words import to_bytes
 from pylb.editing import migrate_rules, migrate_words  # noqa: F401  (both declare translations)
+from pylb.editing.fmt import replace
 from pylb.editing.migrate_lines import Answer, OldLine, OldSection, Question, Unclear, Version, find, read
+from pylb.sample.regexes import compile_pattern
 
 NEWEST: Final[Version] = (3, 5)
 _ADDING: Final = ("reqadd", "rspadd")
@@ -34,16 +37,44 @@ class Remark:
     kept: bool  # the line stands as it was
 
 
+@dataclass(slots=True)
+class Edit:
+    """What becomes of a line: its new text or None for its own, and the lines in front of it and behind it."""
+
+    text: str | None = None
+    before: list[str] = field(default_factory=list)
+    behind: list[str] = field(default_factory=list)
+
+
 def migrate(text: str, to: Version = NEWEST) -> tuple[str, list[Remark]]:
     """The text in the words of that version, and what to look at, in the order of the lines."""
+    document = Document.parse(to_bytes(text))
+    remarks = migrate_document(document, to)
+    return from_bytes(document.write()), remarks
+
+
+def migrate_document(document: Document, to: Version = NEWEST) -> list[Remark]:
+    """Changes the lines that are old, and no others; what to look at, by the numbers that the lines had."""
     standard.load()
-    sections = read(text)
+    document.place()
+    sections = read(document)
     remarks: list[Remark] = []
-    written = "".join(_section(section, sections, to, remarks) for section in sections)
-    return written, sorted(remarks, key=lambda remark: remark.line)
+    edits: dict[int, Edit] = {}
+    for section in sections:
+        edits |= _section(section, sections, to, remarks)
+    indents = {line.number: _indent(section, document) for section in sections for line in section.lines}
+    indents |= {s.header.number: _indent(s, document) for s in sections if s.header is not None}
+    for number in sorted(edits, reverse=True):  # from the end, so that the places of the others stay
+        _apply(document, number - 1, edits[number], indents[number])
+    return sorted(remarks, key=lambda remark: remark.line)
 
 
-def _section(section: OldSection, sections: list[OldSection], to: Version, remarks: list[Remark]) -> str:
+def _indent(section: OldSection, document: Document) -> str:
+    """How the lines of a section stand."""
+    return next((document.lines[line.number - 1].indent for line in section.lines if line.words), "    ")
+
+
+def _section(section: OldSection, sections: list[OldSection], to: Version, remarks: list[Remark]) -> dict[int, Edit]:
     answers = {}
     for line in section.lines:
         translation = find(line.words)
@@ -58,11 +89,11 @@ def _section(section: OldSection, sections: list[OldSection], to: Version, remar
             if answer != Answer([" ".join(line.raws)]):
                 answers[line.number] = answer
     _keep_together(section, answers, remarks)
+    edits = _edits(section, answers, remarks)
     for number, answer in answers.items():
         if answer.remark:
             remarks.append(Remark(number, answer.remark, False))
-    header = _header(section, to, remarks)
-    return header + _body(section, answers)
+    return _header(section, to, remarks) | edits
 
 
 def _fits(answer: Answer, line: OldLine, section: OldSection) -> None:
@@ -78,84 +109,117 @@ def _fits(answer: Answer, line: OldLine, section: OldSection) -> None:
 
 
 def _keep_together(section: OldSection, answers: dict[int, Answer], remarks: list[Remark]) -> None:
-    """Rules on raw lines run in one order: where one of them is kept, the others of its direction are too."""
+    """Rules on raw lines run in one order: where one of them is kept, the others of its direction are too, and lines
+    that they might find."""
     for direction in ("req", "rsp"):
         raw = [line for line in section.lines if _raw(line, direction)]
-        kept = [line.number for line in raw if line.number not in answers]
-        for line in raw if kept else []:
-            if answers.pop(line.number, None) is not None:
-                reason = f"'{line.words[0]}' is kept: it runs in one order with line {kept[0]}"
-                remarks.append(Remark(line.number, reason, True))
+        kept = [line for line in raw if line.number not in answers]
+        if not kept:
+            continue
+        for line in raw:
+            _keep(line, f"it runs in one order with line {kept[0].number}", answers, remarks)
+        for line in section.lines:
+            if line.words[:1] == [f"{direction}add"]:
+                finder = next((rule for rule in raw if _finds(rule, line)), None)
+                if finder is not None:
+                    _keep(line, f"line {finder.number} must not see what it adds", answers, remarks)
+
+
+def _keep(line: OldLine, reason: str, answers: dict[int, Answer], remarks: list[Remark]) -> None:
+    if answers.pop(line.number, None) is not None:
+        remarks.append(Remark(line.number, f"'{line.words[0]}' is kept: {reason}", True))
 
 
 def _raw(line: OldLine, direction: str) -> bool:
     return bool(line.words) and line.words[0].startswith(direction) and line.words[0] not in _ADDING
 
 
-def _header(section: OldSection, to: Version, remarks: list[Remark]) -> str:
+def _finds(rule: OldLine, adding: OldLine) -> bool:
+    """Whether the expression of a rule on raw lines may match the line that another one adds."""
+    if len(rule.words) < 2 or "${" in rule.words[1] or len(adding.words) < 2:
+        return True
+    try:
+        regex = compile_pattern(to_bytes(rule.words[1]), ignore_case=rule.words[0].startswith(("reqi", "rspi")))
+    except ValueError:
+        return True
+    return regex.search(to_bytes(adding.words[1])) is not None
+
+
+def _header(section: OldSection, to: Version, remarks: list[Remark]) -> dict[int, Edit]:
     line = section.header
     if line is None:
-        return ""
+        return {}
     if line.words[0] == "program" and to >= (3, 3):
         remarks.append(Remark(line.number, "'program' is kept: HAProxy supervises no other programs any more", True))
     if line.words[0] not in ("listen", "frontend") or len(line.words) < 3 or line.words[2] == "from":
-        return line.text + line.end
-    end = line.end or "\n"
-    bind = f"{section.indent}bind {' '.join(line.raws[2:])}{end}"
-    return f"{line.indent}{' '.join(line.raws[:2])}{line.tail}{end}{bind}"
+        return {}
+    return {line.number: Edit(" ".join(line.raws[:2]), behind=[f"bind {' '.join(line.raws[2:])}"])}
 
 
-def _body(section: OldSection, answers: dict[int, Answer]) -> str:
-    """The section's lines; rules that have to stand before or behind others are moved there."""
-    lines = section.lines
-    before: dict[int, list[str]] = {}
-    behind: dict[int, list[str]] = {}
+def _edits(section: OldSection, answers: dict[int, Answer], remarks: list[Remark]) -> dict[int, Edit]:
+    """The answers as edits of lines; rules that have to stand before or behind others are moved there."""
+    edits: dict[int, Edit] = {}
     for place in ("http-request", "http-response"):
-        old = [line for line in lines if _rules_of(answers.get(line.number), place, "late")]
-        modern = [line.number for line in lines if line.words[:1] == [place]]
-        adds = [line for line in old if line.words[0] in _ADDING]
-        raws = [line for line in old if line not in adds]
-        in_order = not adds or not raws or raws[-1].number < adds[0].number
-        if old and not (in_order and (not modern or modern[-1] < old[0].number)):
-            end = max(modern[-1] if modern else 0, old[-1].number)
-            for line in raws + adds:
-                behind.setdefault(end, []).extend(answers[line.number].late)
-                answers[line.number].late = []
-        for line in lines:
-            answer = answers.get(line.number)
-            anchor = min([*modern[:1], *(one.number for one in old[:1])], default=line.number)
-            if answer is not None and _rules_of(answer, place, "first") and anchor < line.number:
-                before.setdefault(anchor, []).extend(answer.first)
-                answer.first = []
-    return "".join(_written(line, answers.get(line.number), section, before, behind) for line in lines)
+        _move(section, place, answers, edits, remarks)
+    for number, answer in answers.items():
+        texts = answer.first + answer.here + answer.late
+        edit = edits.setdefault(number, Edit())
+        edit.text = texts[0] if texts else ""
+        edit.behind[:0] = texts[1:]
+    return edits
+
+
+def _move(
+    section: OldSection, place: str, answers: dict[int, Answer], edits: dict[int, Edit], remarks: list[Remark]
+) -> None:
+    """Moves new rules of one place to where the old ones ran; where `.if` stands between, the old ones are kept."""
+    lines = section.lines
+    modern = [line for line in lines if line.words[:1] == [place]]
+    late = [line for line in lines if _rules_of(answers.get(line.number), place, "late")]
+    adds = [line for line in late if line.words[0] in _ADDING]
+    raws = [line for line in late if line not in adds]
+    in_order = not adds or not raws or raws[-1].number < adds[0].number
+    if late and not (in_order and (not modern or modern[-1].number < late[0].number)):
+        if len({line.block for line in modern + late}) > 1:
+            for line in late:
+                _keep(line, "its place is behind a rule in another branch of '.if'", answers, remarks)
+            late = []
+        end = edits.setdefault(max(line.number for line in modern + late), Edit()) if late else None
+        for line in raws + adds if end is not None else ():
+            assert end is not None
+            end.behind += answers[line.number].late
+            answers[line.number].late = []
+    for line in lines:
+        answer = answers.get(line.number)
+        anchor = min([*modern[:1], *late[:1]], key=lambda one: one.number, default=line)
+        if answer is None or not _rules_of(answer, place, "first") or anchor.number >= line.number:
+            continue
+        if anchor.block != line.block:
+            _keep(line, "its place is before a rule in another branch of '.if'", answers, remarks)
+            continue
+        edits.setdefault(anchor.number, Edit()).before += answer.first
+        answer.first = []
 
 
 def _rules_of(answer: Answer | None, place: str, which: str) -> bool:
     return answer is not None and any(rule.startswith(f"{place} ") for rule in getattr(answer, which))
 
 
-def _written(
-    line: OldLine,
-    answer: Answer | None,
-    section: OldSection,
-    before: dict[int, list[str]],
-    behind: dict[int, list[str]],
-) -> str:
-    end = line.end or "\n"
-    indent = line.indent or section.indent
-    out = [f"{indent}{new}{end}" for new in before.get(line.number, ())]
-    if answer is None:
-        tail = line.end if line.number not in behind else end
-        out.append(line.text + tail)
-    else:
-        here = answer.first + answer.here + answer.late
-        if here:
-            here[0] += line.tail
-            out += [f"{indent}{new}{end}" for new in here]
-        elif line.tail.strip():
-            out.append(f"{indent}{line.tail.strip()}{end}")
-    out += [f"{indent}{new}{end}" for new in behind.get(line.number, ())]
-    return "".join(out)
+def _apply(document: Document, index: int, edit: Edit, indent: str) -> None:
+    line = document.lines[index]
+    indent = line.indent if line.tokens and not line.opens else indent
+    end = line.end  # of the last line that stands here then: a file without a last line feed stays one
+    for text in reversed(edit.behind):
+        document.insert(index, indent + text, end)
+        end = line.end
+    if edit.text:
+        line.replace([token.raw for token in SourceLine(edit.text, "").tokens])
+    elif edit.text is not None and line.comment.strip():
+        line.replace([])
+    elif edit.text is not None:
+        document.remove(index)
+    for text in reversed(edit.before):
+        document.insert(index - 1, indent + text, document.end)
 
 
 def _version(text: str) -> Version:
@@ -177,11 +241,13 @@ def main(argv: Sequence[str]) -> int:
     target.add_argument("-o", "--output", metavar="OUT", help="write there instead of to the standard output")
     options = parser.parse_args(argv)
     try:
-        text = from_bytes(Path(options.file).read_bytes())
-        written, remarks = migrate(text, options.to)
-        data = to_bytes(written)
-        if options.write or options.output:
-            Path(options.output or options.file).write_bytes(data)
+        document = Document.parse(Path(options.file).read_bytes(), options.file)
+        remarks = migrate_document(document, options.to)
+        data = document.write()
+        if options.output:
+            Path(options.output).write_bytes(data)
+        elif options.write:
+            replace(options.file, data)
         else:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()

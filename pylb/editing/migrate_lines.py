@@ -1,7 +1,7 @@
-"""What `pylb migrate` works on: a file as lines of raw words, and what a translation says of one of them.
+"""What `pylb migrate` works on: the lines of a document by sections, and what a translation says of one of them.
 
-A line keeps its indent, its comment and its end; a translation gives other words, in raw form (as they are written,
-quotes included), or several lines, or none. Words that stand for variables are never taken apart.
+A translation gives other words, in raw form (as they are written, quotes included), or several lines, or none. Words
+that stand for variables are never taken apart.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from pylb.config import lexer
 from pylb.config.document import Document
-from pylb.config.words import to_bytes
 
 Version = tuple[int, int]
 
@@ -25,12 +24,9 @@ class OldLine:
     """One line of a file with its words, as written and as read."""
 
     number: int
-    indent: str
     raws: list[str]
     words: list[str]
-    tail: str  # blanks and comment behind the words
-    end: str
-    text: str  # the whole line, without its end
+    block: tuple[int, ...]  # the branches of `.if` that it stands in
 
 
 @dataclass(slots=True)
@@ -43,10 +39,6 @@ class OldSection:
     @property
     def kind(self) -> str:
         return self.header.words[0] if self.header is not None and self.header.words else ""
-
-    @property
-    def indent(self) -> str:
-        return next((line.indent for line in self.lines if line.words), "    ")
 
     def has(self, *words: str) -> bool:
         return any(line.words[: len(words)] == list(words) for line in self.lines)
@@ -73,15 +65,24 @@ class Question:
 
     @property
     def mode(self) -> str:
-        """The mode of the section: its own, or that of the last defaults before it."""
-        mode = "tcp"
-        for section in self.sections:
-            if section.kind == "defaults" or section is self.section:
-                for line in section.lines:
-                    mode = line.words[1] if line.words[:1] == ["mode"] and len(line.words) > 1 else mode
-            if section is self.section:
-                break
-        return mode
+        """The mode of the section: its own, or that of the defaults before it, the named ones where it names some."""
+        before = self.sections[: next(i for i, section in enumerate(self.sections) if section is self.section)]
+        words = self.section.header.words if self.section.header is not None else []
+        origin = words[words.index("from") + 1 :][:1] if "from" in words[1:] else []
+        defaults = [
+            section
+            for section in before
+            if section.header is not None
+            and section.kind == "defaults"
+            and (not origin or section.header.words[1:2] == origin)
+        ]
+        modes = [
+            line.words[1]
+            for section in [*defaults[-1:], self.section]
+            for line in section.lines
+            if line.words[:1] == ["mode"] and len(line.words) > 1
+        ]
+        return modes[-1] if modes else "tcp"
 
 
 Translation = Callable[[Question], Answer]
@@ -114,13 +115,17 @@ def variable(name: str) -> str:
     return f"${{{name}}}"
 
 
-def read(text: str) -> list[OldSection]:
-    """The sections of a text, in order; the first one holds what stands before any header."""
+def read(document: Document) -> list[OldSection]:
+    """The sections of a document, in order; the first one holds what stands before any header."""
     sections = [OldSection(None)]
-    for one in Document.parse(to_bytes(text)).lines:
-        words = [] if one.broken else lexer.split(one.text, variable)[0]
-        raws = [token.raw for token in one.tokens] if words else []
-        line = OldLine(one.number, one.indent, raws, words, one.gap + one.comment, one.end, one.text)
+    block: tuple[int, ...] = ()
+    for one in document.lines:
+        words = [] if one.broken or one.scope else lexer.split(one.text, variable)[0]
+        if words[:1] in ([".elif"], [".else"], [".endif"]):
+            block = block[:-1]
+        line = OldLine(one.number, [token.raw for token in one.tokens] if words else [], words, block)
+        if words[:1] in ([".if"], [".elif"], [".else"]):
+            block = (*block, one.number)
         if one.opens:
             sections.append(OldSection(line))
         else:

@@ -166,6 +166,8 @@ def appsession(asked: Question) -> Answer:
         raise Unclear("no expression finds a cookie by the beginning of its name")
     if asked.section.has("stick-table"):
         raise Unclear("the section has a stick-table of its own")
+    if asked.line.number != next(line.number for line in asked.section.lines if line.words[:1] == ["appsession"]):
+        raise Unclear("a section has one stick-table, which the first 'appsession' takes")
     cookie = raws[1]
     fetch = f"req.cook({cookie})"
     lines = [

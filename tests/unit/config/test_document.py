@@ -96,3 +96,32 @@ def test_a_line_feed_cannot_be_put_into_a_line(text):
         document.lines[0].rewrite(text)
     with pytest.raises(ValueError):
         document.insert(0, text)
+
+
+RAWS = st.lists(st.sampled_from(["bind", ":80", "'a b'", '"${X}"', "ssl", "\\ x"]), max_size=5)
+BLANKS = st.sampled_from([" ", "  ", "\t"])
+
+
+@given(RAWS.flatmap(lambda raws: st.tuples(st.just(raws), st.lists(BLANKS, min_size=len(raws), max_size=len(raws)))),
+       RAWS, st.sampled_from(["", "# why", " # why", "  "]))  # fmt: skip
+def test_replaced_words_are_read_back_and_the_rest_of_the_line_stays(before, raws, tail):
+    text = "".join(blank + raw for raw, blank in zip(*before, strict=True)) + tail
+    line = Document.parse(to_bytes(text + "\n")).lines[0] if text else Document.parse(b"\n").lines[0]
+    comment, indent = line.comment, line.indent
+    line.replace(raws)
+    assert [token.raw for token in line.tokens] == raws
+    assert (line.comment, line.indent) == (comment, indent)
+    if raws == before[0]:
+        assert line.text == text
+
+
+def test_blanks_around_words_that_stay_are_not_touched():
+    line = Document.parse(b"  bind   :80\tssl  crt  x   # why\n").lines[0]
+    line.replace(["bind", ":80", "ssl", "crt", "y", "alpn", "h2"])
+    assert line.text == "  bind   :80\tssl  crt  y alpn h2   # why"
+    line.replace(["bind", ":80", "ssl"])
+    assert line.text == "  bind   :80\tssl   # why"
+    line.replace(["bind", "name", "z", ":80", "ssl"])
+    assert line.text == "  bind   name z :80\tssl   # why"
+    line.replace(["bind", "ssl"])
+    assert line.text == "  bind   ssl   # why"

@@ -118,7 +118,7 @@ def test_a_case_that_gets_lost_is_a_remark() -> None:
 
 def test_comments_layout_and_line_ends_stay() -> None:
     text = "# top\r\n\r\nglobal\r\n\tmaxconn  10 # ten\r\ndefaults\r\n\tclitimeout   5s\t# five\r\n\r\n# end"
-    assert rewritten(text) == text.replace("clitimeout   5s", "timeout client 5s")
+    assert rewritten(text) == text.replace("clitimeout", "timeout client")
 
 
 def test_a_comment_outlives_its_line() -> None:
