@@ -90,6 +90,7 @@ class Frontend(Proxy):
         "monitor",
         "paused",
         "rate_limit",
+        "switch",
         "switching",
         "tcp_connection",
         "tcp_session",
@@ -110,6 +111,7 @@ class Frontend(Proxy):
         self.tcp_connection: Any = None
         self.tcp_session: Any = None
         self.switching: Any = None  # closure(stream) -> Backend | None
+        self.switch: Any = None  # rules.switching.Switch, which makes that closure
         self.default_backend: Backend | None = None
         self.timeout_client: float | None = None
         self.timeout_client_fin: float | None = None
@@ -141,18 +143,23 @@ class Backend(Proxy):
     __slots__ = (
         "algorithm",
         "assignment",
+        "by_label",
         "by_name",
         "close_mode",
         "fullconn",
         "imposes",
         "keep_alive",
         "persistence",
+        "pinned",
         "pretend_keep_alive",
         "program",
         "queue",
         "redispatch",
+        "replays",
         "response_delay",
         "retries",
+        "retry_on",
+        "retry_statuses",
         "reuse",
         "served",
         "server_rules",
@@ -164,15 +171,19 @@ class Backend(Proxy):
         "timeout_server_fin",
         "timeout_server_or_never",
         "timeout_tunnel",
+        "unpublished",
     )
 
     def __init__(self, name: str, uuid: int, config: Any) -> None:
         super().__init__(name, uuid, config)
         self.servers: list[Any] = []  # server.server.Server in order of the file
         self.by_name: dict[str, Any] = {}
+        self.by_label: dict[bytes, Any] = {}  # the same by the bytes of the name, for names made at run time
         self.algorithm: Any = None  # balance.algorithm.Algorithm
         self.queue: Any = None  # server.waiting.Queue: streams that wait for any server
         self.retries = 3
+        self.retry_on: frozenset[str] = frozenset(("conn-failure",))  # causes of a retry (server/retries.py)
+        self.retry_statuses: frozenset[int] = frozenset()
         self.redispatch = 0  # 0 never, n every n retries, -n: n from the end (HAProxy's numbers)
         self.fullconn = 0
         self.timeout_connect: float | None = None
@@ -183,7 +194,8 @@ class Backend(Proxy):
         self.timeout_check: float | None = None
         self.server_rules: Any = None  # use-server: closure(stream) -> Server | None
         self.persistence: Any = None  # cookie handling, or None
-        self.imposes = True  # a server may be imposed by either; see `settle`
+        self.imposes = True  # there is more to the choice of a server than the algorithm; see `settle`
+        self.replays = False  # requests are kept, to be sent again if there is no good response
         self.reuse = "safe"
         self.close_mode = ""  # "", "server-close", "close"
         self.timeout_server_or_never = math.inf  # what the hot path adds to the clock
@@ -193,7 +205,11 @@ class Backend(Proxy):
         self.assignment: Any = None  # server.assign.Assignment
         self.program: Any = None  # for algorithms that compile expressions (balance hash)
         self.served = 0  # streams that hold a slot of one of its servers
+        self.unpublished = bool(config is not None and config.get("be-unpublished"))  # switching rules pass it over
+        self.pinned = False  # rules or expressions of the configuration name it: it cannot be removed
 
     def settle(self) -> None:
         super().settle()
-        self.imposes = self.server_rules is not None or self.persistence is not None
+        self.replays = self.http and bool(self.retry_statuses or self.retry_on - {"conn-failure"})
+        self.imposes = self.server_rules is not None or self.persistence is not None or self.replays
+        self.has_response_steps = self.has_response_steps or bool(self.retry_statuses)

@@ -13,7 +13,7 @@ from pylb.balance.keywords import Balance, kind_of_proxy
 from pylb.config.model import Address
 from pylb.errors import NOWHERE, ConfigError
 from pylb.registry import Kind
-from pylb.server import state
+from pylb.server import retries, state
 from pylb.server.assign import Assignment
 from pylb.server.keywords import RETRIES_DEFAULT, UseServer
 from pylb.server.persistence import Persistence
@@ -44,6 +44,7 @@ def equip(backend: Backend, program: Any) -> None:
     number_servers(backend.servers)
     _inherit_source(backend)
     backend.retries = max(0, config.get("retries", RETRIES_DEFAULT))
+    backend.retry_on, backend.retry_statuses = retries.causes(config.get("retry-on"))
     backend.redispatch = config.get("option redispatch", 0)
     backend.reuse = config.get("http-reuse", "safe")
     backend.fullconn = config.get("fullconn", 0)

@@ -58,11 +58,19 @@ _RETRY_WORDS: Final = (
 _RETRY_CODES: Final = ("401", "403", "404", "408", "421", "425", "429", "500", "501", "502", "503", "504")
 
 
-@keyword(
-    "retry-on", places=BACK, usage="[<condition>...]", status=Status.PARTIAL, note="failures to connect are retried"
-)
+@keyword("retry-on", places=BACK, usage="{ none | <condition>... }")
 def retry_on(line: Line) -> None:
-    """Which failures are tried again: conn-failure (the default), and others once the request is kept (a frozenset)."""
+    """Which failures are tried again, at most `retries` times; the default is conn-failure.
+
+    conn-failure: no connection (before anything was sent). empty-response: the connection ended before a response.
+    junk-response: what came is no response. response-timeout: nothing came within `timeout server`. A status of 401,
+    403, 404, 408, 421, 425, 429, 500 to 504: this response. all-retryable-errors: the first four, 500, 502, 503, 504.
+    0rtt-rejected belongs to early data.
+
+    All but conn-failure send a request again that a server may have worked on: any method, so that a rule `http-request
+    disable-l7-retry if METH_POST` is wise. Only requests are sent again whose whole body was there when they left (see
+    `option http-buffer-request`) and fits into a buffer.
+    """
     words = line.args()
     if words.end:
         words.fail("'retry-on' needs at least one keyword to specify when to retry")

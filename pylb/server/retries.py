@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     from pylb.server.server import Server
 
+CONNECT: Final = "conn-failure"
+EMPTY: Final = "empty-response"
+JUNK: Final = "junk-response"
+LATE: Final = "response-timeout"
+_ALL: Final = frozenset((CONNECT, EMPTY, JUNK, LATE, "0rtt-rejected", "500", "502", "503", "504"))
+
 TURN_AROUND: Final = 1.0  # seconds, at most `timeout connect`
 
 
@@ -27,18 +33,37 @@ class Step(NamedTuple):
 GIVE_UP: Final = Step(False)
 
 
-def next_step(stream: Any, *, timed_out: bool = False, reused: bool = False) -> Step:
-    """What to do now; `stream.retries` counts the tries that failed before this one."""
+def causes(words: frozenset[str] | None) -> tuple[frozenset[str], frozenset[int]]:
+    """What `retry-on` names: causes, and statuses of responses. None: the word was not given."""
+    if words is None:
+        return frozenset((CONNECT,)), frozenset()
+    if "all-retryable-errors" in words:
+        words |= _ALL
+    statuses = frozenset(int(word) for word in words if word.isdigit())
+    return frozenset(word for word in words if word in _ALL and not word.isdigit()), statuses
+
+
+def next_step(stream: Any, *, timed_out: bool = False) -> Step:
+    """What to do after a failed connection; `stream.retries` counts the tries that failed before this one."""
     backend = stream.backend
     attempt = stream.retries + 1
-    if attempt > backend.retries:
+    if attempt > backend.retries or CONNECT not in backend.retry_on:
         return GIVE_UP
     redispatch = redispatches(stream, attempt)
     algorithm = backend.algorithm
     alone = algorithm is None or algorithm.active <= 1
-    if timed_out or reused or (redispatch and not alone):
+    if timed_out or (redispatch and not alone):
         return Step(True, redispatch)
     return Step(True, redispatch, min(TURN_AROUND, backend.timeout_connect or TURN_AROUND))
+
+
+def replay(stream: Any) -> Step:
+    """What to do when a request has had no good response (the caller knows that the cause is one of `retry-on`). A
+    server that could be reached is not left alone first."""
+    attempt = stream.retries + 1
+    if attempt > stream.backend.retries:
+        return GIVE_UP
+    return Step(True, redispatches(stream, attempt))
 
 
 def redispatches(stream: Any, attempt: int) -> bool:

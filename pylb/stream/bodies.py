@@ -15,10 +15,12 @@ from pylb.http.message import Refusal, Response
 from pylb.http.upgrade import judge_switch
 from pylb.mux.base import CLOSED
 from pylb.records.stream import Stream
+from pylb.server import retries
 from pylb.server.assign import release
 from pylb.stream import ending
 from pylb.stream.answering import fail
 from pylb.stream.ending import mark
+from pylb.stream.holding import repeatable, send_again
 from pylb.stream.pipe import pipe
 from pylb.stream.reaching import reach_again
 
@@ -188,6 +190,14 @@ def unusual(run: Runner, stream: Stream, worker: Worker, response: Any) -> Part[
                 stream.back = fresh
                 response = yield from until_response(run, stream, worker)
                 continue
+        if backend.replays and _cause(response) in backend.retry_on and repeatable(stream):
+            fresh = yield from send_again(run, stream, worker)
+            if fresh is None:
+                return None
+            if fresh is not False:
+                stream.back = fresh
+                response = yield from until_response(run, stream, worker)
+                continue
         back.reset()
         stream.back = None
         stream.keep = stream.keep and stream.front.body_done
@@ -215,6 +225,35 @@ def unusual(run: Runner, stream: Stream, worker: Worker, response: Any) -> Part[
         else:
             mark(stream, lost.cause, lost.state)
         return None
+
+
+def _cause(response: Any) -> str:
+    """The word of `retry-on` for what came instead of a response; "" for the client's and the proxy's own doing."""
+    if response is CLOSED:
+        return retries.EMPTY
+    if isinstance(response, Refusal):
+        return retries.JUNK
+    return retries.LATE if response.cause == ending.SERVER_TIMEOUT else ""
+
+
+def again(run: Runner, stream: Stream, worker: Worker, response: Response) -> Part[Response | None]:
+    """A response whose status `retry-on` names: the one that follows a repetition, or itself when there is none left.
+    None when the exchange is over."""
+    statuses = stream.backend.retry_statuses
+    while response.status in statuses and repeatable(stream):
+        fresh = yield from send_again(run, stream, worker)
+        if fresh is None:
+            return None
+        if fresh is False:
+            break
+        stream.back = fresh
+        following = yield from until_response(run, stream, worker)
+        if following.__class__ is not Response or following.status < 200:
+            following = yield from unusual(run, stream, worker, following)
+            if following is None:
+                return None
+        response = following
+    return response
 
 
 def _interim(stream: Stream, worker: Worker, response: Response) -> None:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from pylb.clock import clock
 from pylb.engine.step import KILLED, STOPPING, Coroutine, Part, Runner
-from pylb.http.message import EXPECT
 from pylb.records.stream import Stream
 from pylb.rules.verdicts import Outcome, Verdict
 from pylb.server.assign import release
 from pylb.stream import ending
 from pylb.stream.answering import answer, fail
 from pylb.stream.ending import mark
+from pylb.stream.holding import hold, invite
 from pylb.stream.waits import Body
 
 if TYPE_CHECKING:
@@ -162,21 +162,11 @@ def _buffer_body(stream: Stream, worker: Worker, wait: Body) -> bool:
     front = stream.front
     request = stream.request
     assert request is not None
-    if front.body_done and request.complete:
-        return True
-    request.held = True
-    if request.expect and not request.body:
-        front.put(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.expect = False
-        request.fields = [one for one in request.fields if one[3] != EXPECT]
     room = worker.buffer_size
-    while not front.body_done and len(request.body) < room:
-        data = front.read_body()
-        if not data:
-            break
-        request.body += data
-        stream.bytes_in += len(data)
-    request.complete = front.body_done
+    if request.expect and not request.held:
+        invite(stream)
+    if not front.body_done or not request.complete:
+        hold(stream, room)
     enough = request.complete or len(request.body) >= room or (0 < wait.size <= len(request.body))
     return enough or front.broken
 

@@ -22,9 +22,10 @@ from pylb.server import pool
 from pylb.server.assign import ASSIGNED, release
 from pylb.stream import ending
 from pylb.stream.answering import fail, linger, no_request
-from pylb.stream.bodies import flushed, interrupted, silenced, transfer, until_response, unusual
+from pylb.stream.bodies import again, flushed, interrupted, silenced, transfer, until_response, unusual
 from pylb.stream.deciding import buffered, decide, decide_response
 from pylb.stream.ending import finish
+from pylb.stream.holding import keep
 from pylb.stream.reaching import reach
 
 if TYPE_CHECKING:
@@ -184,7 +185,12 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
     back = None
     keep_server = backend.keep_alive and frontend.keep_servers
     assignment = backend.assignment
-    outcome = assignment.assign(stream) if backend.imposes else assignment.reassign(stream)
+    if backend.imposes:
+        if backend.replays and not front.body_done:
+            keep(stream, worker)
+        outcome = assignment.assign(stream)
+    else:
+        outcome = assignment.reassign(stream)
     if outcome == ASSIGNED and not request.held:
         back = pool.take(stream.server, stream.session.streams == 1, backend.reuse, run, front)
         if back is not None:
@@ -222,8 +228,14 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
             return
         back = stream.back
     steps = backend.has_response_steps or frontend.has_response_steps or worker.after_response is not None
-    if steps and response.shared:
-        response = response.copy()
+    if steps:
+        if response.status in backend.retry_statuses:
+            response = yield from again(run, stream, worker, response)
+            if response is None:
+                return
+            back = stream.back
+        if response.shared:
+            response = response.copy()
     stream.response = response
     stream.response_end = clock.now
     stream.bytes_out += response.head_size - response.dropped + 15 - 4 * len(response.fields)

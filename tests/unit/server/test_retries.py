@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pylb.server.retries import GIVE_UP, next_step
+from pylb.server.retries import GIVE_UP, causes, next_step, replay
 
 
 def stream_of(
@@ -15,6 +15,7 @@ def stream_of(
 ) -> Any:
     backend = SimpleNamespace(
         retries=retries,
+        retry_on=frozenset(("conn-failure",)),
         redispatch=redispatch,
         timeout_connect=0.3,
         persistence=None,
@@ -59,8 +60,33 @@ def test_a_timeout_has_been_pause_enough() -> None:
     assert next_step(stream_of(), timed_out=True).pause == 0.0
 
 
-def test_a_lost_idle_connection_is_replaced_at_once() -> None:
-    assert next_step(stream_of(), reused=True).pause == 0.0
+def test_without_its_word_a_failed_connection_is_not_tried_again() -> None:
+    stream = stream_of()
+    stream.backend.retry_on = frozenset(("empty-response",))
+    assert next_step(stream) == GIVE_UP
+
+
+def test_a_repetition_needs_no_pause_and_counts_like_any_retry() -> None:
+    assert replay(stream_of()) == (True, False, 0.0)
+    assert replay(stream_of(redispatch=-1)) == (True, True, 0.0)
+    assert replay(stream_of(retries=0)) == GIVE_UP
+
+
+@pytest.mark.parametrize(
+    ("words", "expected", "statuses"),
+    [
+        (None, {"conn-failure"}, set()),
+        ({"none"}, set(), set()),
+        ({"empty-response", "404", "503"}, {"empty-response"}, {404, 503}),
+        (
+            {"all-retryable-errors", "429"},
+            {"conn-failure", "empty-response", "junk-response", "response-timeout", "0rtt-rejected"},
+            {429, 500, 502, 503, 504},
+        ),
+    ],
+)
+def test_words_of_retry_on(words: set[str] | None, expected: set[str], statuses: set[int]) -> None:
+    assert causes(None if words is None else frozenset(words)) == (expected, statuses)
 
 
 def test_the_pause_is_a_second_at_most() -> None:
