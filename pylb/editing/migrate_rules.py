@@ -23,6 +23,9 @@ _ANY_METHOD: Final = re.compile(r"\^\(?(?:\[\^ :?\]|\[\^ \\t:?\]|\[\^\\t :?\]|\\
 _LITERAL_METHODS: Final = re.compile(r"\^\(?([A-Z]+(?:\|[A-Z]+)*)\)?")
 _BLANKS: Final = re.compile(r"(?: |\[ \]|\[ \\t\]|\[\\t \]|\\s|\[\[:space:\]\])[*+]?")
 _TAIL: Final = re.compile(r"\(\.[*+]\)\$?\Z")
+_ALLOWING: Final = ("reqallow", "reqiallow")
+_PASSING: Final = ("reqpass", "reqipass")
+_JUDGING: Final = ("reqdeny", "reqideny", "reqtarpit", "reqitarpit")
 _REFERENCE: Final = re.compile(r"\\(\d)")
 
 
@@ -223,9 +226,10 @@ def _request_line(asked: Question) -> Answer:
 def judging(asked: Question) -> Answer:
     line = asked.line
     place = _place(line)
-    allowing = ("reqallow", "reqiallow", "reqpass", "reqipass")
-    if place == "http-request" and any(asked.section.has(word) for word in allowing):
+    if place == "http-request" and any(asked.section.has(word) for word in (*_ALLOWING, *_PASSING)):
         raise Unclear("'reqallow' and 'reqpass' of the section decide with it")
+    if place == "http-request" and _elsewhere(asked, _ALLOWING, ("listen", "backend"), ("frontend", "listen")):
+        raise Unclear("'reqallow' of a frontend decides with it")
     action = "tarpit" if line.words[0].endswith("tarpit") else "deny"
     regex, flag = _regex(line), "-i " if _ignores_case(line) else ""
     if regex in (".", ".*", "^", "") and place == "http-request":
@@ -248,9 +252,19 @@ def judging(asked: Question) -> Answer:
     return Answer(late=[f"{place} {action}{_narrowed(line, 2, test)}"], remark=remark)
 
 
-@translates("reqallow", "reqiallow", "reqpass", "reqipass")
+@translates(*_ALLOWING, *_PASSING)
 def allowing(asked: Question) -> Answer:
-    judges = ("reqdeny", "reqideny", "reqtarpit", "reqitarpit")
-    if asked.line.words[0].endswith("allow") and not any(asked.section.has(word) for word in judges):
+    here = any(asked.section.has(word) for word in _JUDGING)
+    behind = _elsewhere(asked, _JUDGING, ("frontend", "listen"), ("listen", "backend"))
+    if asked.line.words[0].endswith("allow") and not here and not behind:
         return Answer()
     raise Unclear("what it exempts from later rules has to become a condition of those")
+
+
+def _elsewhere(asked: Question, words: tuple[str, ...], kinds: tuple[str, ...], others: tuple[str, ...]) -> bool:
+    """Whether another section of some kinds has one of the words, the section of the line being of the first kinds:
+    what a frontend allows is allowed in the backend too."""
+    return asked.section.kind in kinds and any(
+        section is not asked.section and section.kind in others and any(section.has(word) for word in words)
+        for section in asked.sections
+    )

@@ -8,6 +8,7 @@ the registry (Kind.ACTION, place); an action written `name(argument)` is found b
 from __future__ import annotations
 
 import functools
+import itertools
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from pylb.config.model import ProxyConfig, RuleLine
 from pylb.config.words import Line, Words
 from pylb.errors import ConfigError, did_you_mean
 from pylb.registry import BACK, FRONT, PROXY, Kind, Status, Word, keyword
-from pylb.rules.ruleset import LATE, REDIRECT
+from pylb.rules.ruleset import ADDED, BLOCK, LATE, RAW, REDIRECT
 from pylb.sample import condition as conditions
 from pylb.sample.scopes import Point
 from pylb.sample.site import Site
@@ -49,11 +50,11 @@ PLACES: Final[dict[str, Place]] = {
     place.name: place
     for place in (
         Place("quic-initial", Point.FE_CONNECTION, NOWHERE, 0, "", True),
-        Place("tcp-request connection", Point.FE_CONNECTION, NOWHERE, 1, "tcp-request"),
-        Place("tcp-request session", Point.FE_SESSION, NOWHERE, 2, "tcp-request"),
-        Place("tcp-request content", Point.FE_CONTENT, Point.BE_CONTENT, 3, "tcp-request"),
+        Place("tcp-request connection", Point.FE_CONNECTION, NOWHERE, 10, "tcp-request"),
+        Place("tcp-request session", Point.FE_SESSION, NOWHERE, 20, "tcp-request"),
+        Place("tcp-request content", Point.FE_CONTENT, Point.BE_CONTENT, 30, "tcp-request"),
         Place("tcp-response content", NOWHERE, Point.BE_RESPONSE_CONTENT),
-        Place("http-request", Point.FE_REQUEST, Point.BE_REQUEST, 5, "http-request", True),
+        Place("http-request", Point.FE_REQUEST, Point.BE_REQUEST, 50, "http-request", True),
         Place("http-response", Point.FE_RESPONSE, Point.BE_RESPONSE, 0, "", True),
         Place("http-after-response", Point.FE_RESPONSE, Point.BE_RESPONSE, 0, "", True),
     )
@@ -61,14 +62,19 @@ PLACES: Final[dict[str, Place]] = {
 
 # What may stand before a rule and still runs after it: (order, how it is named, where it is kept).
 _LATER: Final[tuple[tuple[int, str, str], ...]] = (
-    (2, "a 'tcp-request session'", "tcp-request session"),
-    (3, "a 'tcp-request content'", "tcp-request content"),
-    (4, "a 'monitor fail'", "monitor fail"),
-    (5, "an 'http-request'", "http-request"),
-    (6, "a 'redirect'", REDIRECT),
-    (7, "a 'use_backend'", "use_backend"),
-    (8, "a 'use-server'", "use-server"),
+    (20, "a 'tcp-request session'", "tcp-request session"),
+    (30, "a 'tcp-request content'", "tcp-request content"),
+    (40, "a 'monitor fail'", "monitor fail"),
+    (45, "a 'block'", BLOCK),
+    (50, "an 'http-request'", "http-request"),
+    (52, "a 'reqxxx'", RAW),
+    (54, "a 'reqadd'", ADDED),
+    (60, "a 'redirect'", REDIRECT),
+    (70, "a 'use_backend'", "use_backend"),
+    (80, "a 'use-server'", "use-server"),
 )
+_REQUEST: Final = (BLOCK, "http-request", RAW, ADDED, REDIRECT)
+"""What is kept among the http-request rules of a proxy, in this order."""
 
 
 def kind_of(proxy: ProxyConfig) -> str:
@@ -85,18 +91,24 @@ def warn_order(line: Line, said: str, order: int) -> None:
 
 
 def _stands(proxy: ProxyConfig, store: str) -> bool:
-    """Whether the section itself has something of that kind so far. Own rules stand behind inherited ones and redirects
-    behind the rest, so the last one tells."""
-    key = "http-request" if store == REDIRECT else store
-    for rule in reversed(proxy.rules.get(key, ())):
-        if store in (REDIRECT, "http-request") and rule.place != store:
-            if store == REDIRECT:
-                break
+    """Whether the section itself has something of that kind so far. Own rules stand behind inherited ones of their
+    kind, so the last one tells."""
+    among = store in _REQUEST
+    key = "http-request" if among else store
+    rules = proxy.rules.get(key, ())
+    if store == BLOCK:
+        rules = list(itertools.takewhile(lambda rule: rule.place in (BLOCK, "monitor"), rules))
+    for rule in reversed(rules):
+        if among and rule.place != store:
+            if rule.place in _REQUEST[_REQUEST.index(store) :]:
+                continue
+            break
+        if store == BLOCK and rule.action.name != "deny":  # a monitor, which warns of nothing
             continue
         if proxy.origin is None or not any(rule is known for known in proxy.origin.rules.get(key, ())):
             return True
         break
-    return store not in (REDIRECT, "http-request") and bool(proxy.get(store))
+    return not among and bool(proxy.get(store))
 
 
 def find_action(place: str, word: str) -> Word | None:

@@ -17,13 +17,10 @@ from pylb.http.message import field
 from pylb.registry import PROXY, Kind, keyword
 from pylb.rules import hooks
 from pylb.rules.raw_lines import RawRule, RawRules
-from pylb.rules.ruleset import ADDED, RAW
+from pylb.rules.ruleset import ADDED, BLOCK, RAW
 from pylb.sample import condition as conditions
 from pylb.sample.regexes import Regex, compile_pattern, template
 from pylb.sample.site import Site
-
-BLOCK: Final = "block"
-"""Place of RuleLines written as `block ...`: they stand before the other http-request rules."""
 
 
 @keyword("block", places=PROXY, usage="{if | unless} <condition>")
@@ -34,6 +31,7 @@ def block(line: Line) -> None:
         raise ConfigError("'block' requires either 'if' or 'unless' followed by a condition.", words.span)
     rule = modern_rule(line, "http-request", ["deny", *words.rest()])
     rule.place = BLOCK
+    hooks.warn_order(line, "block", 45)
     rules = line.proxy.rules.setdefault("http-request", [])
     at = sum(known.place in (BLOCK, "monitor") for known in rules)
     rules.insert(at, rule)
@@ -76,6 +74,8 @@ def _declare_adding(word: str, place: str) -> None:
 
         action = registry.find(Kind.ACTION, "add-header", place)
         rule = RuleLine(ADDED, action, condition, line.span, " ".join(line.words), lambda program: add)
+        if request:
+            hooks.warn_order(line, line.name, 54)
         hooks.store(line, rule, place)
         line.notice(f"'{line.name}' is written '{modern}' since HAProxy 2.1.")
 
@@ -131,6 +131,8 @@ def _declare_raw(word: str, verb: str, ignore_case: bool, place: str) -> None:
         condition = _condition(line, words, place)
         verdict = modern_rule(line, place, [verb]).build if verb in ("deny", "tarpit") else None
         rule = RawRule(verb, regex, replacement, condition, verdict, line.span, " ".join(line.words))
+        if request:
+            hooks.warn_order(line, line.name, 52)
         _append(line, rule, request, place)
         line.notice(f"'{line.name}' is not supported by HAProxy since 2.1; today: {modern}.")
 

@@ -14,7 +14,8 @@ from pylb.config.model import RuleLine
 from pylb.config.words import Line, Words
 from pylb.errors import ConfigError
 from pylb.registry import FRONT, PROXY, Kind, Status, action, keyword
-from pylb.rules.legacy import BLOCK, modern_rule
+from pylb.rules.legacy import modern_rule
+from pylb.rules.ruleset import BLOCK
 from pylb.rules.verdicts import Verdict
 from pylb.sample.site import Site
 

@@ -4,7 +4,8 @@ All of one proxy and direction run as one rule, in the order of the file, behind
 rules and before `reqadd` and `redirect`. Each looks at the start line and then at every header line, as far as earlier
 rules have left them:
 
-    allow    later deny and tarpit rules of the proxy do not apply any more      pass    no later rule applies
+    allow    later deny and tarpit rules do not apply any more, nor those of the backend behind a frontend
+    pass     no later rule of the proxy applies
     deny     403, of a response 502      tarpit    500 after `timeout tarpit`
     del      a matching header line is removed; a start line never is
     rep      a matching line becomes the replacement text, all of it; `\0` to `\9` are groups
@@ -40,6 +41,10 @@ _request_line = re.compile(rb"(" + TOKEN + rb"+) +([!-~]+)(?: +HTTP/1\.([01]))? 
 _status_line = re.compile(rb"HTTP/1\.[01] +([1-9][0-9][0-9])(?: +(" + VALUE + rb"*))?").fullmatch
 _header_line = re.compile(rb"(" + TOKEN + rb"{1,255})[ \t]*:[ \t]*(" + VALUE + rb"*?)[ \t]*").fullmatch
 _ends = re.compile(rb"[\r\n]+").split
+
+
+_ALLOWED: Final = "txn.req*allow"
+"""A variable that no configuration can name."""
 
 
 class Broken(Exception):
@@ -83,7 +88,7 @@ class RawRules:
 
         def run(ctx: Any) -> Verdict | None:
             message = ctx.request if request else ctx.response
-            allowed = False
+            allowed = request and ctx.variables is not None and _ALLOWED in ctx.variables
             for rule, search, condition, verdict in steps:
                 if allowed and verdict is not None:
                     continue
@@ -102,6 +107,7 @@ class RawRules:
                     if rule.verb == "pass":
                         return None
                     allowed = True
+                    ctx.variables = {**(ctx.variables or {}), _ALLOWED: True}
             return None
 
         return run

@@ -167,7 +167,7 @@ def redirect_keyword(line: Line) -> None:
         if error.message.startswith(complaint):
             raise ConfigError(error.message.replace("condition :", "condition:"), error.span, error.hint) from None
         raise ConfigError(f"{complaint} : {error.message.rstrip('.')}.", error.span, error.hint) from None
-    hooks.warn_order(line, "redirect", 6)
+    hooks.warn_order(line, "redirect", 60)
     word = registry.find(Kind.ACTION, "redirect", "http-request")
     text = " ".join(line.words)
     rule = RuleLine(REDIRECT, word, condition, line.span, text, lambda program: compile(parsed, program))

@@ -25,6 +25,9 @@ Condition = Callable[[Any], Any]
 REDIRECT = "redirect"
 """Place of RuleLines written as `redirect ...`."""
 
+BLOCK = "block"
+"""Place of RuleLines written as `block ...`, and of what old words say of monitors: before the other rules."""
+
 RAW = "raw lines"
 ADDED = "added lines"
 """Places of what old words say of raw header lines (rules/legacy.py)."""

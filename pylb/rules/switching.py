@@ -58,7 +58,6 @@ def use_backend(line: Line) -> None:
         if text.constant is not None:
             name, text = text.constant.decode("utf-8", "surrogateescape"), None
     condition = conditions.parse(words, site, complaint="error detected while parsing switching rule")
-    hooks.warn_order(line, "use_backend", 7)
     line.proxy.append("use_backend", SwitchLine(name, text, condition, line.span), line.span)
 
 
@@ -169,7 +168,7 @@ def monitor_fail(line: Line) -> None:
         raise ConfigError("'monitor fail' requires either 'if' or 'unless' followed by a condition.", words.span)
     site = Site(line.config, line.proxy, "monitor fail", Point.FE_REQUEST, line.span, "monitor fail")
     condition = conditions.parse(words, site, complaint="error detected while parsing a 'monitor fail' condition")
-    hooks.warn_order(line, "monitor fail", 4)
+    hooks.warn_order(line, "monitor fail", 40)
     line.proxy.append("monitor fail", condition, line.span)
     if line.proxy.get("monitor-uri"):
         _install(line)

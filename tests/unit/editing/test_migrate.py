@@ -105,6 +105,15 @@ def test_what_has_no_exact_form_is_kept_and_listed(old: str) -> None:
     assert all(f"'{line.split()[0]}' is kept: " in remark for line, remark in zip(lines, remarks, strict=True))
 
 
+def test_what_a_frontend_allows_counts_in_backends_too() -> None:
+    text = "frontend f\n reqallow ^GET\nbackend b\n reqdeny ^X-Bad:\n"
+    written, remarks = migrate.migrate(text)
+    assert (written, [remark.line for remark in remarks]) == (text, [2, 4])
+    assert rewritten("frontend f\n reqallow ^GET\nbackend b\n reqdel ^A:\n") == (
+        "frontend f\nbackend b\n http-request del-header A\n"
+    )
+
+
 def test_a_kept_rule_keeps_its_neighbours_because_of_their_order() -> None:
     lines, remarks = in_frontend("reqidel ^A:\n    reqideny cmd\n    reqadd B:\\ 1")
     assert lines == ["reqidel ^A:", "reqideny cmd", "http-request add-header B 1"]

@@ -139,6 +139,18 @@ def test_reqallow_forestalls_later_verdicts_only() -> None:
     assert lines(run("reqallow ^Cookie:\nreqdel ^Cookie:")[1])[-1] == b"x-one: b"
 
 
+def test_what_a_frontend_allows_its_backend_does_not_deny() -> None:
+    program = Program("frontend f\n mode http\n reqallow ^Cookie:\nbackend b\n mode http\n reqdeny .\n")
+    stream = program.stream()
+    stream.request = parse()
+    assert stream.frontend.http_request.run(stream) is None
+    assert program.backends["b"].http_request.run(stream) is None
+    other = program.stream()
+    other.request = parse(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert other.frontend.http_request.run(other) is None
+    assert program.backends["b"].http_request.run(other) is not None
+
+
 def test_reqpass_skips_what_follows() -> None:
     verdict, request = run("reqpass ^Cookie:\nreqdeny .\nreqdel ^Cookie:")
     assert verdict is None

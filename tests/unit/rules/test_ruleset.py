@@ -9,7 +9,7 @@ import pytest
 
 from pylb.config.model import RuleLine
 from pylb.config.reader import parse_text
-from pylb.errors import Span
+from pylb.errors import Severity, Span
 from pylb.rules import ruleset
 from pylb.rules.verdicts import Outcome, Verdict
 from pylb.sample import variables
@@ -213,11 +213,43 @@ def test_mistakes_are_told_in_haproxys_words(text: str, message: str) -> None:
             "a 'tcp-request' rule placed after a 'tcp-request content' rule",
         ),
         ("use_backend b if A", "redirect location /x if A", "a 'redirect' rule placed after a 'use_backend' rule"),
+        ("http-request deny if A", "block if A", "a 'block' rule placed after an 'http-request' rule"),
+        ("block if A", "monitor fail if A", "a 'monitor fail' rule placed after a 'block' rule"),
+        ("reqidel ^A:", "http-request deny if A", "a 'http-request' rule placed after a 'reqxxx' rule"),
+        ("reqidel ^A:", "block if A", "a 'block' rule placed after a 'reqxxx' rule"),
+        ("reqadd A:\\ 1", "reqirep ^A: B:", "a 'reqirep' rule placed after a 'reqadd' rule"),
+        ("reqadd A:\\ 1", "http-request deny if A", "a 'http-request' rule placed after a 'reqadd' rule"),
+        ("redirect location / if A", "reqadd A:\\ 1", "a 'reqadd' rule placed after a 'redirect' rule"),
+        ("redirect location / if A", "reqdel ^A:", "a 'reqdel' rule placed after a 'redirect' rule"),
+        ("use_backend b if A", "reqadd A:\\ 1", "a 'reqadd' rule placed after a 'use_backend' rule"),
     ],
 )
 def test_rules_out_of_order_are_warned_about(before: str, after: str, message: str) -> None:
     assert problems(f"{before}\n    {after}") == [f"{message} will still be processed before."]
     assert problems(f"{after}\n    {before}") == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("monitor-net 192.0.2.1", "tcp-request content accept if A"),
+        ("rspadd A:\\ 1", "rspidel ^A:"),
+        ("rspidel ^A:", "http-response deny if A"),
+        ("reqidel ^A:", "reqirep ^A: B:"),
+        ("reqadd A:\\ 1", "http-response deny if A"),
+    ],
+)
+def test_rules_that_do_not_run_in_one_order_may_stand_in_any(before: str, after: str) -> None:
+    assert problems(f"{before}\n    {after}") == problems(f"{after}\n    {before}") == []
+
+
+def test_inherited_rules_do_not_warn() -> None:
+    text = (
+        "defaults d\n mode http\n block if TRUE\n reqadd A:\\ 1\n reqidel ^A:\n"
+        "frontend f from d\n http-request deny if TRUE\n"
+    )
+    found = [item.message for item in parse_text(text).report.items if item.severity is Severity.WARNING]
+    assert found == ["a 'reqidel' rule placed after a 'reqadd' rule will still be processed before."]
 
 
 def test_rules_behind_a_final_one_are_warned_about() -> None:
