@@ -118,7 +118,7 @@ class ProxyConfig(Record):
         self.acls: dict[str, Any] = {}  # name -> sample.acl.Acl
         self.rules: dict[str, list[RuleLine]] = {}  # place -> rules in order
         self.default_server: dict[str, Any] = {}
-        self.loggers: list[Any] = []  # log.keywords records; "log global" is kept as the string "global"
+        self.loggers: list[Any] = []  # log.lines records; "log global" is kept as the string "global"
         self.number = 0  # position in the file, HAProxy's proxy id when `id` is absent
         self.explicit_defaults = False  # the header line says `from`
         self.server_names: dict[str, ServerLine] = {}  # the servers by name, and by `id`

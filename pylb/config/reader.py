@@ -244,7 +244,7 @@ class Reader:
             misplaced.check_anonymous(line)
             run(word, line)
             return
-        if line.negated or line.reset:
+        if (line.negated or line.reset) and line.words[0] not in NEGATABLE:
             self.config.report.alert(NEGATION, line.span)
         misplaced.judge(line, MAX_NAME_WORDS)
 
@@ -283,6 +283,9 @@ def _tables_of(place: str) -> tuple[Mapping[str, Word], Mapping[str, int]]:
 NEGATION = (
     "negation/default currently supported only for options, log, busy-polling, set-dumpable, strict-limits, "
     "insecure-fork-wanted and numa-cpu-mapping."
+)
+NEGATABLE = frozenset(
+    ("option", "log", "busy-polling", "set-dumpable", "strict-limits", "insecure-fork-wanted", "numa-cpu-mapping")
 )
 
 

@@ -7,35 +7,14 @@ parsed when the program is built (logger.py): whether an alias may stand there d
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
-from typing import Final
 
-from pylb.config.addresses import check_numeric, parse_address
-from pylb.config.model import Address, ProxyConfig
-from pylb.config.words import Line, Words
+from pylb.config.model import ProxyConfig
+from pylb.config.shapes import ignore_surplus
+from pylb.config.words import Line
 from pylb.errors import ConfigError, Span
-from pylb.log.header import FORMATS
-from pylb.log.levels import FACILITIES, LEVELS
+from pylb.log.lines import parse
 from pylb.registry import PROXY, Status, keyword
-
-DEFAULT_LENGTH: Final = 1024
-SYSLOG_PORT: Final = 514
-
-
-@dataclass(slots=True)
-class LogLine:
-    """One `log` line. `form` None: the default (see log-send-hostname); `ranges` select among `size` messages."""
-
-    address: Address
-    length: int
-    form: str | None
-    facility: int
-    most: int  # the least important level that is sent
-    least: int  # more important messages are sent as this level
-    ranges: tuple[tuple[int, int], ...]
-    size: int
-    span: Span
 
 
 @dataclass(slots=True)
@@ -72,7 +51,7 @@ def log_global(line: Line) -> None:
         _flush(line)
         line.record.values.pop("log", None)
         return
-    line.record.append("log", _parse(line, "<address> and <facility>  as arguments"), line.span)
+    line.record.append("log", parse(line, "<address> and <facility>  as arguments"), line.span)
 
 
 @keyword(
@@ -97,7 +76,7 @@ def log_proxy(line: Line) -> None:
         if "global" not in proxy.loggers:
             proxy.loggers.append("global")
     else:
-        proxy.loggers.append(_parse(line, "<address> and <facility> or global as arguments"))
+        proxy.loggers.append(parse(line, "<address> and <facility> or global as arguments"))
 
 
 @keyword(
@@ -128,12 +107,13 @@ def log_stderr(line: Line) -> None:
 def section_target(line: Line, name: str) -> None:
     """Parses a log target of a section that is no proxy; `name` starts the messages. Kept in the record."""
     if line.negated:
+        _flush(line)
         line.record.values.pop(line.name, None)
     elif line.words[1:] == ["global"]:
         line.record.append(line.name, "global", line.span)
     else:
         try:
-            line.record.append(line.name, _parse(line, "<address> and <facility> or global as arguments"), line.span)
+            line.record.append(line.name, parse(line, "<address> and <facility> or global as arguments"), line.span)
         except ConfigError as error:
             raise ConfigError(error.message.replace("log :", f"{name} :", 1), error.span, error.hint) from None
 
@@ -141,99 +121,6 @@ def section_target(line: Line, name: str) -> None:
 def _flush(line: Line) -> None:
     if len(line.words) > 1:
         raise ConfigError("log : 'no log' does not expect arguments", line.spans[1])
-
-
-def _parse(line: Line, expected: str) -> LogLine:
-    words = line.args()
-    if words.peek() == "global" and len(line.words) == 2:
-        words.fail("log : 'global' is not supported for a global syslog server", last=False)
-    if len(line.words) < 3:
-        raise ConfigError(f"log : expects {expected}", line.span)
-    where = words.next()
-    address_span = words.last_span
-    length, form, size = DEFAULT_LENGTH, None, 0
-    ranges: tuple[tuple[int, int], ...] = ()
-    if words.accept("len"):
-        length = _length(words)
-    if words.accept("format"):
-        form = words.peek() or ""
-        if form not in FORMATS:
-            words.fail(f"log : unknown log format '{form}'", last=False)
-        words.next()
-    if words.accept("sample"):
-        ranges, size = _sample(words)
-    if words.accept("profile"):
-        words.next("log : missing log-profile name")
-    facility = words.peek() or ""
-    if facility not in FACILITIES:
-        words.fail(f"log : unknown log facility '{facility}'", last=False)
-    words.next()
-    most = _level(words, "optional log level", len(LEVELS) - 1)
-    least = _level(words, "optional minimum log level", 0)
-    if not words.end:
-        words.fail(f"log : cannot handle unexpected argument '{words.peek()}'", last=False)
-    address = _address(where, address_span)
-    return LogLine(address, length, form, FACILITIES.index(facility), most, least, ranges, size, line.span)
-
-
-def _length(words: Words) -> int:
-    text = words.peek() or ""
-    if not (text.isascii() and text.isdigit() and 80 <= int(text[:9]) <= 65535):
-        words.fail(f"log : invalid log length '{text}', must be between 80 and 65535", last=False)
-    return int(words.next())
-
-
-def _level(words: Words, what: str, default: int) -> int:
-    name = words.peek()
-    if name is None:
-        return default
-    if name not in LEVELS:
-        words.fail(f"log : unknown {what} '{name}'", last=False)
-    return LEVELS.index(words.next())
-
-
-def _sample(words: Words) -> tuple[tuple[tuple[int, int], ...], int]:
-    """`<ranges>:<size>`; without a colon HAProxy takes nothing as a sample."""
-    text = words.next("log : missing sample ranges")
-    given, colon, size_text = text.partition(":")
-    if not colon:
-        words.fail(f"log : missing sample size for sample range '{given}'")
-    if not (size_text.isascii() and size_text.isdigit()) or int(size_text[:9]) == 0:
-        words.fail(f"log : wrong sample size '{size_text}' for sample range '{given}'")
-    ranges = sorted(_range(words, part) for part in given.split(","))
-    for (_, high), (low, _) in itertools.pairwise(ranges):
-        if low <= high:
-            words.fail("log : ranges are overlapping")
-    size = int(size_text[:9])
-    if ranges[-1][1] > size:
-        words.fail(
-            f"log : sample size {size} should be greater or equal to {ranges[-1][1]} "
-            "the maximum of the high ranges limits"
-        )
-    return tuple(ranges), size
-
-
-def _range(words: Words, text: str) -> tuple[int, int]:
-    low, dash, high = text.partition("-")
-    if not dash:
-        high = low
-    if not all(part.isascii() and part.isdigit() for part in (low, high)) or not 1 <= int(low[:9]) <= int(high[:9]):
-        words.fail(f"log : wrong sample range '{text}'")
-    return int(low[:9]), int(high[:9])
-
-
-def _address(text: str, span: Span) -> Address:
-    if text in ("stdout", "stderr"):
-        return Address("fd", fd=1 if text == "stdout" else 2, stream=False, text=text)
-    family, at, name = text.partition("@")
-    if at and family in ("ring", "backend"):
-        return Address(family, host=name, stream=True, text=text)
-    try:
-        address = parse_address(text, port="optional", datagrams=True, stream=False, default_port=SYSLOG_PORT)
-        check_numeric(address)
-    except ValueError as error:
-        raise ConfigError(f"log : {error}", span) from None
-    return address
 
 
 # -- tag and host name -----------------------------------------------------------------------------------------------
@@ -339,13 +226,13 @@ def option_tcplog(line: Line) -> None:
 @keyword(
     "option httpslog",
     places=PROXY,
-    arity=(0, 0),
     status=Status.PARTIAL,
     note="the TLS fields print what a client in clear gives until TLS connections exist",
 )
 def option_httpslog(line: Line) -> None:
     """As `option httplog`, with the errors, name, version and cipher of the client's TLS connection."""
     if not _ignored_in_backend(line, "option httpslog"):
+        ignore_surplus(line.args())
         _choose(line, "httpslog")
 
 

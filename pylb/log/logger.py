@@ -15,7 +15,8 @@ from pylb.errors import ConfigError
 from pylb.http.message import field
 from pylb.log import aliases_time, facts, formats, targets
 from pylb.log.header import Head, system_hostname
-from pylb.log.keywords import FormatLine, LogLine
+from pylb.log.keywords import FormatLine
+from pylb.log.lines import LogLine
 from pylb.log.levels import ERR, INFO, SILENT, number
 from pylb.sample import logformat
 from pylb.sample.logformat import Alias, Format

@@ -9,7 +9,7 @@ import pytest
 from pylb import standard
 from pylb.config import reader
 from pylb.config.model import Configuration
-from pylb.log.keywords import LogLine
+from pylb.log.lines import LogLine
 
 standard.load()
 
