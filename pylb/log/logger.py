@@ -16,8 +16,8 @@ from pylb.http.message import field
 from pylb.log import aliases_time, facts, formats, targets
 from pylb.log.header import Head, system_hostname
 from pylb.log.keywords import FormatLine
-from pylb.log.lines import LogLine
 from pylb.log.levels import ERR, INFO, SILENT, number
+from pylb.log.lines import LogLine
 from pylb.sample import logformat
 from pylb.sample.logformat import Alias, Format
 from pylb.sample.scopes import Point
@@ -212,7 +212,7 @@ def build(proxy_config: ProxyConfig, program: Any) -> Logger | None:
     error_format = _compile(proxy_config, program, "error-log-format")
     lines = expand(proxy_config, config)
     if not lines:
-        if chosen is not None:
+        if chosen is not None and (parsed is None or parsed.pieces):
             who = f"{_kind(proxy_config)} '{proxy_config.name}'"
             config.report.warning(f"log format ignored for {who} since it has no log address.")
         return None

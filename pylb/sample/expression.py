@@ -145,6 +145,9 @@ class Node:
 # Places whose expressions HAProxy names otherwise in messages.
 _PLACES = {
     "log-format": "log-format string",
+    "error-log-format": "log-format string",
+    "log-format-sd": "log-format-sd string",
+    "unique-id-format": "unique-id-format string",
     "balance": "use-server or balance expression",
 }
 
@@ -464,7 +467,9 @@ def _converters(expression: Expression, text: str, at: int, span: Span, find_nam
         found = find_name(text, at)
         name = found[0] if found else ""
         if not name:
-            continue  # `a,,b` and a trailing comma are accepted
+            if text[at : at + 1] not in ("", ","):
+                raise ConfigError("unknown converter ''", span)
+            continue  # `a,,b` and a comma at the end are accepted
         at = _converter(expression, text, at, name, span, offset)
     return at
 

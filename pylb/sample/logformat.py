@@ -31,7 +31,8 @@ Render = Callable[[Any], bytes]
 LOG_PLACES: Final = frozenset(("log-format", "log-format-sd", "error-log-format", "option httplog", "option tcplog"))
 
 _flags = re.compile(r"([+-])([A-Za-z])").findall
-_alias_name = re.compile(r"[A-Za-z0-9]+").match
+_alias_name = re.compile(r"[A-Za-z][A-Za-z0-9]*").match
+_no_name = re.compile(r"[^A-Za-z0-9 \t]").match
 _needs_escape = re.compile(rb'["\\\]]')
 _control = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -307,17 +308,19 @@ class _Parser:
             if end < 0:
                 raise self._fail(f"truncated line after '{text[at + 1 :]}'")
             at = end + 1
-        flags = self.flags
-        if text[at : at + 1] == "{":
+        flags, modified = self.flags, text[at : at + 1] == "{"
+        if modified:
             end = text.find("}", at)
             if end < 0:
                 raise self._fail(f"truncated line after '{text[at + 1 :]}'")
             flags = _changed(flags, text[at + 1 : end])
             at = end + 1
-            if at >= len(text):
-                raise self._fail(f"parse argument modifier without variable name near '{text[start:]}'")
         if text[at : at + 1] == "[":
             return self._expression(at + 1, flags)
+        if modified and (at >= len(text) or _no_name(text, at)):
+            raise self._fail(f"parse argument modifier without variable name near '{text[start:]}'")
+        if at == start + 1 and _no_name(text, at):
+            return at  # no name can begin like this: the character stands for itself
         return self._alias(at, flags)
 
     def _expression(self, at: int, flags: frozenset[str]) -> int:
