@@ -17,6 +17,7 @@ from typing import Final, TextIO
 from pylb import standard
 from pylb.config import resolve
 from pylb.editing import lint_manual, lint_subject
+from pylb.editing.lint_absent import UNREADABLE
 from pylb.editing.lint_checks import CHECKS, Check, Finding
 from pylb.editing.lint_subject import Subject
 from pylb.errors import Report, Severity, caret, nearest, painted
@@ -43,16 +44,14 @@ def examine(subject: Subject, checks: Iterable[Check] | None = None) -> list[Fin
 def _silenced(subject: Subject) -> dict[tuple[str, int], set[str]]:
     """(file, line) -> codes and names that a comment on it or above it takes away."""
     silenced: dict[tuple[str, int], set[str]] = {}
-    for source in subject.config.sources:
-        for number, text in enumerate(source.lines, 1):
-            match = _IGNORE.search(text)
+    for document in subject.documents:
+        for line in document.lines:
+            match = _IGNORE.search(line.comment)
             if match is None:
                 continue
             codes = {code.lower() for code in re.split("[ ,]+", match["codes"])}
-            alone = text.lstrip().startswith("#")
-            lines = (number, number + 1) if alone else (number,)
-            for line in lines:
-                silenced.setdefault((source.name, line), set()).update(codes)
+            for number in (line.number,) if line.tokens else (line.number, line.number + 1):
+                silenced.setdefault((document.name, number), set()).update(codes)
     return silenced
 
 
@@ -87,7 +86,7 @@ def main(argv: Sequence[str], out: TextIO | None = None) -> int:
         checks = _chosen(options.select, options.ignore)
         if not options.files:
             raise _Wrong("no configuration file was given")
-        subject = lint_subject.read_files(options.files)
+        subject = lint_subject.read_files(options.files, absent=options.no_files)
     except _Wrong as error:
         print(f"pylb lint: {error}", file=sys.stderr)
         return 2
@@ -97,6 +96,8 @@ def main(argv: Sequence[str], out: TextIO | None = None) -> int:
     problems = loaded(subject)
     if problems.fatal:
         problems.write()
+        if not options.no_files and any(UNREADABLE.search(item.message) for item in problems.items):
+            print("pylb lint: --no-files reports files that are not there and checks the rest", file=sys.stderr)
         return 2
     findings = examine(subject, checks)
     (write_json if options.format == "json" else write_text)(findings, stream)
@@ -109,6 +110,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--format", choices=("text", "json"), default="text")
     parser.add_argument("--select", default="", metavar="CODES", help="only these checks: L101,L2,dead-rule")
     parser.add_argument("--ignore", default="", metavar="CODES", help="all but these checks")
+    parser.add_argument("--no-files", action="store_true", help="files that the lines name may be absent: a finding")
     parser.add_argument("--explain", metavar="CODE", help="what a check is about; 'all' prints the manual page")
     return parser
 
@@ -140,15 +142,16 @@ def explain(text: str, out: TextIO) -> None:
 
 
 def write_text(findings: list[Finding], out: TextIO) -> None:
-    """One line for each finding; on a terminal also the line of the file with a caret."""
-    fancy = out.isatty() and "NO_COLOR" not in os.environ
+    """One line for each finding; on a terminal also the line of the file with a caret, and colours unless NO_COLOR."""
+    shown = out.isatty()
+    coloured = shown and not os.environ.get("NO_COLOR")
     for check, span, message in findings:
         label = f"{check.severity} {check.code} {check.name}"
-        if fancy:
+        if coloured:
             label = painted(label, _WEIGHT[check.severity])
         print(f"{span.file}:{span.line}:{span.column + 1}: {label}: {message}", file=out)
-        if fancy and span.text:
-            print(caret(span), file=out)
+        if shown and span.text:
+            print(caret(span, coloured=coloured), file=out)
 
 
 def write_json(findings: list[Finding], out: TextIO) -> None:

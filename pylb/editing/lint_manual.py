@@ -26,6 +26,7 @@ MODULES: Final = (
     "lint_security",
     "lint_exposure",
     "lint_logs",
+    "lint_files",
 )
 """The modules that declare checks."""
 
@@ -37,6 +38,7 @@ CHAPTERS: Final = {
     "L5": "Security",
     "L6": "Logs",
     "L7": "Stick tables",
+    "L8": "Files",
 }
 
 INTRODUCTION: Final = """\
@@ -45,7 +47,7 @@ INTRODUCTION: Final = """\
 `pylb lint FILE ...` reports what a configuration may say, but surely does not mean, or what will break one day. It
 reads the files as one configuration, as `pylb -f` does, and starts nothing.
 
-    pylb lint [--format text|json] [--select CODES] [--ignore CODES] FILE ...
+    pylb lint [--format text|json] [--select CODES] [--ignore CODES] [--no-files] FILE ...
     pylb lint --explain CODE
 
 `CODES` are codes, beginnings of codes (`L1`) or names, separated by commas. The exit code is 0 when there is nothing
@@ -58,6 +60,9 @@ A comment silences checks for its own line, or, when it stands alone, for the li
 
     # lint: ignore L203
     acl is_old path_beg /old    # lint: ignore unused-acl
+
+With `--no-files`, certificates, maps, lists and pages that are not on this machine are findings (L801) and keep
+nothing else from being checked; without it a configuration that lacks one does not load.
 
 This page is printed by `pylb lint --explain all`.
 """

@@ -1,7 +1,7 @@
-"""What the checks look at: a Configuration, and every line of it as the reader understood it.
+"""What the checks look at: a Configuration, and every line of it as the reader understood it and as it is written.
 
 `Subject` answers questions the records cannot: which lines stand in a section, what the words of a rule were, what a
-proxy says itself and what it inherited. Nothing is compiled and no file beside the configuration's own is opened.
+proxy says itself and what it inherited. Nothing is compiled.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pylb.config.document import Document
 from pylb.config.model import Address, BindLine, Configuration, ProxyConfig, Record, ServerLine
 from pylb.config.reader import Reader
-from pylb.config.words import Line
+from pylb.config.words import Line, to_bytes
+from pylb.editing.lint_absent import AbsentFile, AbsentFiles
 from pylb.errors import Severity, Span
 from pylb.rules.hooks import PASSES
 from pylb.sample.condition import Condition
@@ -28,13 +30,23 @@ LOOPBACK = re.compile(r"127\.|::1$|localhost$")
 class Recorder(Reader):
     """The reader, keeping each line that was understood."""
 
-    def __init__(self, environment: MutableMapping[str, str]) -> None:
+    def __init__(self, environment: MutableMapping[str, str], absent: AbsentFiles | None = None) -> None:
         super().__init__(environment)
         self.lines: list[Line] = []
         self.headers: list[Line] = []
+        self.documents: dict[str, Document] = {}
+        self.absent = absent
+
+    def take(self, document: Document) -> None:
+        """Reads a file that is a document already."""
+        self.documents[document.name] = document
+        self.read(document.name, document.write())
 
     def dispatch(self, line: Line) -> None:
-        super().dispatch(line)
+        if self.absent is None:
+            super().dispatch(line)
+        else:
+            self.absent.dispatch(line, super().dispatch, self.config.report)
         self.lines.append(line)
 
     def open(self, section: Any, line: Line) -> None:
@@ -66,6 +78,7 @@ class Subject:
 
     def __init__(self, recorder: Recorder) -> None:
         self.config: Configuration = recorder.config
+        self.documents = list(recorder.documents.values())
         self.lines = recorder.lines
         self.headers = recorder.headers
         self._of: dict[int, list[Line]] = {}
@@ -74,6 +87,8 @@ class Subject:
             self._of.setdefault(id(line.record), []).append(line)
             self._at[line.span.file, line.span.line] = line
         self._rules: dict[tuple[int, str], list[Rule]] = {}
+        self.absent: list[AbsentFile] = recorder.absent.found if recorder.absent is not None else []
+        self.excuses = recorder.absent.excuses if recorder.absent is not None else lambda message, span: False
 
     # -- records
 
@@ -212,15 +227,16 @@ def reachable(address: Address) -> bool:
     return address.family in ("ip", "ipv4", "ipv6") and not LOOPBACK.match(address.host)
 
 
-def read_files(paths: Iterable[str]) -> Subject:
-    """Reads files, and of directories every `*.cfg`, as one configuration. OSError when one cannot be read."""
-    recorder = Recorder(dict(os.environ))
+def read_files(paths: Iterable[str], *, absent: bool = False) -> Subject:
+    """Reads files, and of directories every `*.cfg`, as one configuration. OSError when one cannot be read. With
+    `absent`, files that they name and that are not there are findings, no mistakes."""
+    recorder = Recorder(dict(os.environ), AbsentFiles() if absent else None)
     files: list[str] = []
     for path in paths:
         files += sorted(str(p) for p in Path(path).glob("*.cfg")) if os.path.isdir(path) else [path]
     recorder.announce(files)
     for file in files:
-        recorder.read(file, Path(file).read_bytes())
+        recorder.take(Document.parse(Path(file).read_bytes(), file))
     recorder.finish()
     return Subject(recorder)
 
@@ -228,7 +244,7 @@ def read_files(paths: Iterable[str]) -> Subject:
 def read_text(text: str, name: str = "test.cfg") -> Subject:
     recorder = Recorder({})
     recorder.announce([name])
-    recorder.read(name, text.encode("utf-8", "surrogateescape"))
+    recorder.take(Document.parse(to_bytes(text), name))
     recorder.finish()
     return Subject(recorder)
 
@@ -239,5 +255,10 @@ _MACHINE = ("cannot find user id", "cannot find group id")
 
 def alerts(subject: Subject) -> list[Any]:
     """Why the configuration does not load."""
-    items = subject.config.report.items
-    return [i for i in items if i.severity is Severity.ALERT and not i.message.startswith(_MACHINE)]
+    return [
+        item
+        for item in subject.config.report.items
+        if item.severity is Severity.ALERT
+        and not item.message.startswith(_MACHINE)
+        and not subject.excuses(item.message, item.span)
+    ]

@@ -20,6 +20,14 @@ CHECKS = lint_checks.CHECKS
 ROOT = Path(__file__).resolve().parents[3]
 
 
+LISTS = {
+    "empty.lst": "# nothing\n\n",
+    "networks.lst": "192.0.2.0/24\n",
+    "twice.map": "a.example app\nb.example app\n  a.example  api # again\n",
+    "once.map": "a.example app\nb.example app\n",
+}
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory) -> str:
     """A self-signed certificate with its key: what the examples call /etc/ssl/site.pem and /etc/ssl/ca.pem."""
@@ -33,9 +41,12 @@ def certificate(tmp_path_factory) -> str:
 
 def findings_in_example(check: lint_checks.Check, text: str, path: Path, certificate: str) -> list[lint_checks.Finding]:
     text = lint_checks.framed(check, text)
+    for name, content in LISTS.items():
+        path.with_name(name).write_text(content)
+        text = text.replace(f"/etc/haproxy/{name}", str(path.with_name(name)))
     path.write_text(text.replace("/etc/ssl/site.pem", certificate).replace("/etc/ssl/ca.pem", certificate))
     path.chmod(0o644)
-    subject = lint_subject.read_files([str(path)])
+    subject = lint_subject.read_files([str(path)], absent=check.code == "L801")
     problems = lint.loaded(subject)
     assert not problems.fatal, [item.headline() for item in problems.items]
     return lint.examine(subject)
@@ -480,6 +491,70 @@ def test_exit_code_2_when_it_does_not_load(file, tmp_path, capsys):
     assert run()[0] == 2
 
 
+def test_files_that_are_not_there_can_be_findings(file, capsys):
+    path = file(
+        "global\n    lua-load /no/x.lua\n"
+        + frontend(
+            "errorfile 503 /no/503.http",
+            "acl known src -f /no/known.lst",
+            "http-request set-var(txn.a) path,map_beg(/no/a.map,x) if known",
+            "http-request return status 200 content-type text/plain file /no/page if { var(txn.a) x }",
+            "http-request use-service lua.page if { path /l }",
+            "use_backend %[path,map(/no/b.map,api)]",
+            "bind :443 ssl crt site.pem ca-file /no/ca.pem verify required alpn h2",
+            "bind :444 ssl crt-list /no/list strict-sni",
+        ).replace("192.0.2.1:80", "192.0.2.1:80 ssl verify required ca-file /no/ca2.pem")
+    )
+    assert run(path)[0] == 2
+    assert "--no-files reports" in capsys.readouterr().err
+    code, text = run("--no-files", "--format", "json", "--select", "L801,L201,L406,L402", path)
+    found = json.loads(text)
+    assert code == 1 and {one["code"] for one in found} == {"L801"}
+    assert [one["message"].split("'")[1] for one in found] == [
+        "/no/x.lua",
+        "/no/503.http",
+        "/no/known.lst",
+        "/no/a.map",
+        "/no/page",
+        "/no/b.map",
+        "site.pem",
+        "/no/ca.pem",
+        "/no/list",
+        "/no/ca2.pem",
+    ]
+    assert run("--no-files", "--ignore", "L", path)[0] == 0
+
+
+def test_a_mistake_beside_an_absent_file_is_still_one(file, capsys):
+    path = file(frontend("acl known src -f /no/known.lst", "http-request deny if unknown", "bnd :80"))
+    assert run("--no-files", path)[0] == 2
+    said = capsys.readouterr().err
+    assert "unknown keyword 'bnd'" in said and "no such ACL : 'unknown'" in said
+    assert "/no/known.lst" not in said
+
+
+def test_a_repeated_key_is_shown_in_its_own_file(tmp_path):
+    hosts = tmp_path / "hosts.map"
+    hosts.write_text("a 1\n# a 2\nb 1\n a  3\n")
+    found = lint.lint_text(frontend(f"http-request set-header X %[path,map({hosts})]"))
+    mine = [f for f in found if f.check.code == "L803"]
+    assert [(f.span.file, f.span.line, f.span.column, f.message) for f in mine] == [
+        (str(hosts), 4, 1, "never used: 'a' stands in line 1")
+    ]
+
+
+def test_a_list_that_rules_fill_may_be_empty(tmp_path):
+    path = tmp_path / "bad.lst"
+    path.write_text("")
+    rules = [f"http-request deny if {{ src -f {path} }}", f"http-request add-acl({path}) %[src] if {{ path /x }}"]
+    assert "L802" in codes(frontend(rules[0]))
+    assert "L802" not in codes(frontend(*rules))
+
+
+def test_a_comment_in_quotes_silences_nothing():
+    assert "L201" in codes(frontend("acl x path '/# lint: ignore L201'"))
+
+
 def test_an_unknown_user_is_a_matter_of_the_machine_not_of_the_file(file):
     assert run(file("global\n    user nobody-knows-me\n" + frontend("use_backend api if { path /x }")))[0] == 0
 
@@ -523,6 +598,10 @@ def test_a_terminal_gets_the_line_and_a_caret(file, monkeypatch):
     assert "\033[33;1mwarning L201 unused-acl\033[0m" in first
     assert second == "      acl strange path /a"
     assert third == "          \033[31;1m^^^^^^^\033[0m"
+    monkeypatch.setenv("NO_COLOR", "1")
+    out = Terminal()
+    lint.main(["--select", "L201", file(frontend("acl strange path /a"))], out)
+    assert "\033" not in out.getvalue() and out.getvalue().splitlines()[2] == "          ^^^^^^^"
 
 
 def test_explain_says_what_a_check_is_about():
