@@ -114,9 +114,6 @@ SERVER_SIDE = (
         loose=True,
     ),
     Row(
-        "option httpchk", "str?:method str?:uri str?:version str?:host", HARMLESS, "Health checks send an HTTP request."
-    ),
-    Row(
         "option tcp-check, option ssl-hello-chk, option redis-check, option ldap-check, option spop-check, "
         "option external-check",
         "",
@@ -198,7 +195,6 @@ ANY_SIDE = (
 )
 SIDED = ()
 BACKENDS = (
-    Row("be-unpublished", "", UNSAFE, "The backend is not chosen by any rule."),
     Row(
         "use-fcgi-app",
         "str:application",

@@ -215,7 +215,23 @@ def stats_description(line: Line) -> None:
     line.set(text or True)
 
 
-@keyword("option mysql-check", places=BACK, usage="[user <name> [post-41 | pre-41]]", status=HARMLESS)
+@keyword("option httpchk", places=BACK, usage="[<uri> | <method> <uri> [<version> [<host>]]]", arity=(0, 4),
+         status=HARMLESS)  # fmt: skip
+def http_check(line: Line) -> None:
+    """Health checks send an HTTP request: `OPTIONS / HTTP/1.0` unless written, with a host since 3.0.
+
+    A warning says that header lines behind the version (`HTTP/1.1\\r\\nHost:...`) belong to `http-check send`.
+    """
+    given = line.args().rest()
+    if len(given) > 2 and "\r\n" in given[2]:
+        line.warning(
+            "'option httpchk' : hiding headers or body at the end of the version string is deprecated. Please, "
+            "consider to use 'http-check send' directive instead."
+        )
+    line.set(tuple(given) or True)
+
+
+@keyword("option mysql-check", places=BACK, usage="[user <name> [post-41 | pre-41 | post-80]]", status=HARMLESS)
 def mysql_check(line: Line) -> None:
     """Health checks log in to MySQL as a user, or only read the greeting. Health checks do not run yet."""
     words = line.args()
@@ -227,7 +243,7 @@ def mysql_check(line: Line) -> None:
         words.fail(f"'option mysql-check' only supports optional values: 'user' (got '{got}').")
     name = words.next("'option mysql-check user' expects <username> as argument.")
     version = "post-41" if words.end else words.next()
-    if version not in ("post-41", "pre-41"):
+    if version not in ("post-41", "pre-41", "post-80"):  # the last since 2.8
         words.fail(f"keyword 'user' only supports 'post-41' and 'pre-41' (got '{version}').")
     words.finish()
     line.set((name, version))
@@ -261,38 +277,6 @@ def filter_sequence(line: Line) -> None:
     names = words.next("'filter-sequence' expects a list of filters.").split(",")
     words.finish()
     line.record.append(line.name, (direction, names), line.span)
-
-
-_FORWARDED: Final = {"proto": (), "host": ("host-expr",), "by": ("by-expr",), "by_port": ("by_port-expr",)} | {
-    "for": ("for-expr",),
-    "for_port": ("for_port-expr",),
-}
-
-
-@keyword("option forwarded", places=BACK, usage="[proto] [host | host-expr <expr>] [by | by-expr <expr>] "
-         "[by_port | by_port-expr <expr>] [for | for-expr <expr>] [for_port | for_port-expr <expr>]", negatable=True,
-         status=HARMLESS, note="requests get no Forwarded header yet")  # fmt: skip
-def forwarded(line: Line) -> None:
-    """Requests get a Forwarded header (RFC 7239): `proto for` unless parameters are written (since 2.8)."""
-    if line.reset:
-        line.record.values.pop(line.name, None)
-        return
-    if line.negated:
-        line.set(False)
-        return
-    words = line.args()
-    known = [*_FORWARDED, *(name for names in _FORWARDED.values() for name in names)]
-    chosen: dict[str, str] = {}
-    while not words.end:
-        word = words.next()
-        if word not in known:
-            near = did_you_mean(word, known).removeprefix("; ")
-            words.fail(f"'option forwarded' : unknown parameter '{word}'.", near)
-        name = word.removesuffix("-expr")
-        if name in chosen:
-            words.fail(f"'option forwarded' : parameter '{name}' is already set.")
-        chosen[name] = words.next(f"'option forwarded' : '{word}' expects an expression.") if name != word else ""
-    line.set(chosen or {"proto": "", "for": ""})
 
 
 _BOUND: Final = {

@@ -152,6 +152,17 @@ PROXIES = {
     "max-session-srv-conns 5": "",
     "option forwarded proto host by_port-expr dst_port": "",
     "no option forwarded": "",
+    "option forwarded host-expr str(a) for-expr src,xxh32,hex for_port-expr int(10)": "",
+    "option forwarded for-expr zork": "'option forwarded' : 'for-expr' : unknown fetch method 'zork'",
+    "option forwarded for-expr src,zork": "'option forwarded' : 'for-expr' : unknown converter 'zork'",
+    "option forwarded by-expr res.hdr(a)": (
+        "'option forwarded' : 'by-expr' : 'res.hdr(a)' reads from 'HTTP response headers', which is not available here"
+    ),
+    "option forwarded proto-expr src": "'option forwarded' : unknown parameter 'proto-expr'.",
+    "no option forwarded zork": "'option forwarded' cannot handle unexpected argument 'zork'.",
+    "option mysql-check user a post-80": "",
+    "option httpchk GET / HTTP/1.1 www.example.com": "",
+    "option httpchk GET / HTTP/1.1 www.example.com x": "'option httpchk' cannot handle unexpected argument 'x'.",
     "option forwarded proto proto": "'option forwarded' : parameter 'proto' is already set.",
     "option forwarded for-expr": "'option forwarded' : 'for-expr' expects an expression.",
     "option forwarded from": "'option forwarded' : unknown parameter 'from'.",
