@@ -9,6 +9,7 @@ socket reads. Each step reports into `config.report`; a step is not entered when
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 import os
 from collections.abc import Callable
@@ -63,6 +64,7 @@ class Program:
         # Threads that words may name: HAProxy takes as many as there are processors unless told otherwise.
         self.threads = int(config.globals.get("nbthread") or len(os.sched_getaffinity(0)))
         self.worker: Worker | None = None
+        self.allow_inert = False  # words that are understood but not enforced may be used
         self.process: Any = None  # background.runtime.process_facts
 
     # -- what rooms ask for by name
@@ -170,13 +172,8 @@ class Program:
         frontend.keep_servers = frontend.keep_clients and not config.option("http-server-close")
         frontend.tcp_connection = ruleset.compile(config.rules.get("tcp-request connection", []), self)
         frontend.tcp_session = ruleset.compile(config.rules.get("tcp-request session", []), self)
-        if config.kind == "listen":
-            frontend.default_backend = self.backends.get(config.name)
-        choose = switching.compile(config, self)
-        if config.get("use_backend"):
-            frontend.switching = choose
-        else:
-            frontend.default_backend = None if choose is None else choose(None)
+        frontend.switch = switching.Switch(config, self)
+        frontend.switching, frontend.default_backend = frontend.switch.ready()
         frontend.forwarded = forwarded.compile(config, None)
         frontend.capture_request, frontend.capture_response = captures.compile(config, self)
         frontend.unique_id = logger.unique_id(config, self)
@@ -208,6 +205,42 @@ class Program:
         """parse is over: resolves names, compiles everything. Afterwards `report` knows every problem."""
         resolve.resolve(self.config)
         self.compile()
+
+    # -- changes at run time
+
+    def switch(self) -> None:
+        """A backend was published or unpublished: who may be chosen is worked out anew."""
+        for frontend in self.frontends:
+            if frontend.switch is not None:
+                frontend.switching, frontend.default_backend = frontend.switch.ready()
+
+    def add_backend(self, config: ProxyConfig) -> Report:
+        """Compiles a backend that no file has, unpublished. It serves nothing when the result is fatal."""
+        kept, found = self.report, Report()
+        self.report = self.config.report = found
+        try:
+            for check in resolve.CHECKS:
+                check(self.config, config)
+            taken = {proxy.uuid for proxy in (*self.frontends, *self.backends.values())}
+            config.number = next(number for number in itertools.count(2) if number not in taken)
+            backend = Backend(config.name, config.number, config)
+            backend.unpublished = True
+            self.backends[config.name] = backend  # its own rules may ask for it
+            self._attempt(self._backend, backend)
+            equip.link([backend], self)
+            self._attempt(self._rules, backend)
+            backend.settle()
+        finally:
+            self.report = self.config.report = kept
+        if found.fatal:
+            del self.backends[config.name]
+        elif self.worker is not None:
+            self.worker.after_response = self._after_response()
+        return found
+
+    def remove_backend(self, backend: Backend) -> None:
+        """Forgets a backend without servers and streams that nothing names."""
+        del self.backends[backend.name]
 
     # -- run
 

@@ -25,6 +25,7 @@ class Algorithm:
 
     any_server = True
     waits_in_line = True
+    grows = True  # servers may be added while it runs
     scaled = True  # works with effective weights (slow start); static ones use the user's
     took: Any = None
     dropped: Any = None
@@ -98,6 +99,11 @@ class Algorithm:
 
     def settle(self) -> None:
         """Hook: every server has been seen for the first time."""
+
+    def forget(self, server: Server) -> None:
+        """A server that does not take part any more is removed from the backend (its servers no longer hold it)."""
+        self.weights.pop(server, None)
+        server.lb = None
 
     def serves(self, server: Server) -> bool:
         """Whether new streams go to this server now."""

@@ -100,7 +100,7 @@ class Consistent(Algorithm):
             if other is server:
                 break
             if other.backup is server.backup:
-                before += self.weights[other]
+                before += self.weights.get(other, 0)
         weight = self.weights[server]
         share = weight * per_weight + (before + weight) * rest // self.total - before * rest // self.total
         return server.served < max(1, share)

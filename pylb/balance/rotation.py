@@ -275,6 +275,8 @@ class Rotation:
         self._place(turn)
 
     def _disturb(self) -> None:
+        if not self.weight:
+            self.position = self.weight = self.upcoming  # a change before the first pick: the first round begins here
         if self.tape:
             self.leave_tape()
         self.record = None

@@ -56,6 +56,7 @@ def spread(weights: list[int], total: int) -> list[int]:
 class StaticMap(Algorithm):
     """Base of the algorithms on a map."""
 
+    grows = False
     scaled = False
 
     def __init__(self, backend: Any) -> None:

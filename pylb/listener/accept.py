@@ -4,11 +4,15 @@ Law 9: where a limit is reached (descriptors, maxconn of the process, the fronte
 disarmed, because a listener that stays armed spins, and armed again by the next connection that ends, or after 100 ms.
 The number of connections taken per event adapts: it doubles while the queue is long and falls back to one, so that the
 usual single connection does not pay for a failing second accept.
+
+Two bind lines may name the same inherited descriptor (`fd@N`). As with HAProxy the first one gets the connections; the
+next one takes over while the first does not accept: paused, shut down, or at a limit.
 """
 
 from __future__ import annotations
 
 import errno
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 from pylb.engine.poller import IN
@@ -24,7 +28,9 @@ _SHORTAGE: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 class Acceptor:
     """One listening socket in the poller. Lives from start to the soft stop; pausing only disarms it."""
 
-    __slots__ = ("armed", "batch", "family", "listener", "paused", "poller", "sock", "turn", "worker")
+    __slots__ = (
+        *("armed", "batch", "elder", "family", "junior", "listener", "paused", "poller", "sock", "turn", "worker"),
+    )
 
     def __init__(self, listener: Listener | Any, worker: Any) -> None:
         self.listener = listener
@@ -37,6 +43,9 @@ class Acceptor:
         self.turn = 0
         self.armed = False
         self.paused = False
+        self.elder: Acceptor | None = None  # who shares the socket and comes before this one
+        self.junior: Acceptor | None = None  # who shares it and comes after
+        listener.acceptor = self
 
     def on_events(self, mask: int) -> None:
         turn = self.poller.turns
@@ -98,14 +107,33 @@ class Acceptor:
             self.arm()
 
     def arm(self) -> None:
-        if not self.armed and self.sock is not None:
+        if not self.armed and self.sock is not None and not self.paused and not self._preceded():
             self.armed = True
             self.poller.add(self.sock.fileno(), self, IN)
+            junior = self.junior
+            while junior is not None:
+                junior._release()
+                junior = junior.junior
 
     def disarm(self) -> None:
         if self.armed:
+            self._release()
+            if self.junior is not None:
+                self.junior.rearm()
+
+    def _release(self) -> None:
+        if self.armed:
             self.armed = False
             self.poller.drop(self.sock.fileno())
+
+    def _preceded(self) -> bool:
+        """Somebody who shares the socket and comes first is accepting."""
+        elder = self.elder
+        while elder is not None:
+            if elder.armed:
+                return True
+            elder = elder.elder
+        return False
 
     def pause(self) -> None:
         """Runtime `disable frontend`: connections wait in the kernel."""
@@ -121,3 +149,16 @@ class Acceptor:
         if self.sock is not None:
             self.sock.close()
             self.sock = None
+
+
+def link(acceptors: list[Acceptor]) -> None:
+    """Finds those that share a socket (inherited ones only), in the order of the file."""
+    last: dict[int, Acceptor] = {}
+    for acceptor in acceptors:
+        if acceptor.sock is None or not getattr(acceptor.listener, "inherited", False):
+            continue
+        key = os.fstat(acceptor.sock.fileno()).st_ino
+        elder = last.get(key)
+        if elder is not None:
+            acceptor.elder, elder.junior = elder, acceptor
+        last[key] = acceptor

@@ -111,9 +111,9 @@ class Binder:
             raise _Refused(f"cannot listen on an address of this kind [{listener.address.text}]")
 
     def _adopt(self, listener: Listener, descriptor: int) -> None:
-        if any(one.sock is not None and one.sock.fileno() == descriptor for one in self.opened):
-            raise _Refused(f"inherited socket is used by another listener already [fd {descriptor}]")
         try:
+            if any(one.sock is not None and one.sock.fileno() == descriptor for one in self.opened):
+                descriptor = os.dup(descriptor)  # another bind line names it too; see listener/accept.py
             sock = socket.socket(fileno=descriptor)
             sock.setblocking(False)
             os.set_inheritable(descriptor, False)
@@ -336,9 +336,14 @@ def close(listener: Listener) -> None:
 def pause(listener: Listener) -> None:
     """Stops listening but keeps the port: new TCP connections are refused. `resume` undoes it.
 
-    Affects everyone who shares the socket. Unix sockets keep their queue; their owner stops accepting.
+    Affects everyone who shares the socket; but those of `fd@` (their other users go on) and unix sockets keep their
+    queue, and their owner stops accepting.
     """
     listener.paused = True
+    if listener.acceptor is not None:
+        listener.acceptor.pause()
+    if listener.address.family == "fd":
+        return
     if listener.sock is not None and listener.family != socket.AF_UNIX:
         with contextlib.suppress(OSError):  # ENOTCONN: it was not listening
             listener.sock.shutdown(socket.SHUT_RD)
@@ -346,12 +351,14 @@ def pause(listener: Listener) -> None:
 
 def resume(listener: Listener) -> bool:
     """Listens again; False when the kernel refuses (somebody else has the port for himself now)."""
-    if listener.sock is not None and listener.family != socket.AF_UNIX:
+    if listener.sock is not None and listener.family != socket.AF_UNIX and listener.address.family != "fd":
         try:
             listener.sock.listen(backlog(listener))
         except OSError:
             return False
     listener.paused = False
+    if listener.acceptor is not None:
+        listener.acceptor.resume()
     return True
 
 

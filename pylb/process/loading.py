@@ -139,6 +139,7 @@ def has_listener(program: Any) -> bool:
 
 def refuse_inert(options: Options, program: Program) -> None:
     """A start with words that decide something and have no effect is refused unless it is asked for."""
+    program.allow_inert = options.allow_inert
     if options.allow_inert:
         return
     unsafe = program.config.inert(Status.UNSAFE)

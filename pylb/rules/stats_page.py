@@ -1,4 +1,4 @@
-"""Words of the statistics page and of switching under a condition: parsed and checked here, not acted upon."""
+"""Words of the statistics page: parsed and checked here, not acted upon."""
 
 from __future__ import annotations
 
@@ -35,14 +35,3 @@ def stats_http_request(line: Line) -> None:
     if rule.action.name not in _LEVELS:
         line.notice(f"'stats http-request' is meant for {', '.join(_LEVELS)}.")
     line.record.append("stats http-request", rule, line.span)
-
-
-@keyword("force-be-switch", places=("frontend", "listen"), usage="{if | unless} <condition>", status=Status.HARMLESS,
-         note="no backend is unpublished yet")  # fmt: skip
-def force_be_switch(line: Line) -> None:
-    """Switching rules may choose a backend that is disabled or unpublished where the condition holds (since 3.3)."""
-    words = line.args()
-    if words.peek() not in ("if", "unless"):
-        raise ConfigError("'force-be-switch' requires either 'if' or 'unless' followed by a condition.", words.span)
-    site = Site(line.config, line.proxy, "force-be-switch", Point.FE_SWITCH, line.span, "force-be-switch")
-    line.record.append("force-be-switch", condition.parse(words, site), line.span)

@@ -3,13 +3,17 @@
 A `use_backend` name may be a log format; a name made at run time that names no backend falls straight to
 `default_backend`. Nothing here waits: data that has not come by now is taken as missing (observed), so rules that look
 at raw data need `tcp-request content` rules before them, which do wait.
+
+A backend that is disabled or unpublished is passed over: the next rule is looked at, then `default_backend`, then
+nothing is left (a listen section keeps its own servers), unless a `force-be-switch` rule holds. Static rules that
+lead to such a backend are left out when the closure is made, and it is made anew when a backend is published.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pylb import registry
 from pylb.config.model import ProxyConfig, RuleLine
@@ -70,26 +74,99 @@ def default_backend(line: Line) -> None:
     line.set(name)
 
 
+@keyword("force-be-switch", places=("frontend", "listen"), usage="{if | unless} <condition>")
+def force_be_switch(line: Line) -> None:
+    """Switching rules may choose a disabled or unpublished backend where the condition holds. Manual 4.2 (3.x)."""
+    words = line.args()
+    if words.peek() not in ("if", "unless"):
+        raise ConfigError("'force-be-switch' requires either 'if' or 'unless' followed by a condition.", words.span)
+    site = Site(line.config, line.proxy, "force-be-switch", Point.FE_SWITCH, line.span, "force-be-switch")
+    line.record.append("force-be-switch", conditions.parse(words, site), line.span)
+
+
+@keyword("be-unpublished", places=("listen", "backend"), arity=(0, 0))
+def be_unpublished(line: Line) -> None:
+    """The backend starts unpublished: no switching rule of another proxy chooses it, until the runtime command
+    `publish backend` says so. Its servers are ready and checked meanwhile. Manual 4.2 (3.x)."""
+    line.set(True)
+
+
 def compile(config: ProxyConfig, program: Any) -> Choose | None:
     """closure(stream) -> Backend, or None when there is none; None when the frontend has no way on at all.
 
     Unknown names raise ConfigError after all of them were reported.
     """
-    fallback = _default(config, program)
-    rules: list[SwitchLine] = config.get("use_backend", [])
-    steps = [_step(config, rule, program) for rule in rules]
-    if not steps:
-        return None if fallback is None else lambda stream: fallback
+    choose, fallback = Switch(config, program).ready()
+    if choose is not None:
+        return choose
+    return None if fallback is None else lambda stream: fallback
+
+
+class Step(NamedTuple):
+    """A compiled `use_backend` line: a static backend, or how to find one by name."""
+
+    condition: Any
+    backend: Any
+    find: Callable[[Any], Any] | None
+
+
+class Switch:
+    """The switching of one frontend, compiled once. `ready` may be asked again whenever a backend's state has changed.
+
+    Lives as long as its frontend.
+    """
+
+    __slots__ = ("fallback", "forced", "own", "steps")
+
+    def __init__(self, config: ProxyConfig, program: Any) -> None:
+        self.own = program.backend(config.name) if config.kind == "listen" else None
+        name = config.get("default_backend")
+        where = config.where.get("default_backend", NOWHERE)
+        self.fallback = self.own if name is None else _known(config, name, "default_backend", where, program)
+        rules: list[SwitchLine] = config.get("use_backend", [])
+        self.steps = [_step(config, rule, program) for rule in rules]
+        self.forced = [condition.compile(program) for condition in config.get("force-be-switch", [])]
+
+    def ready(self) -> tuple[Choose | None, Any]:
+        """The closure that chooses for a stream, None where every stream goes the same way; and that way."""
+        fallback = self.fallback
+        if fallback is not None and fallback is not self.own and _closed(fallback):
+            if self.forced:
+                return _forcible(self.steps, fallback, self.own, self.forced), self.own
+            fallback = self.own
+        if self.forced and any(step.find is not None or _shut(step) for step in self.steps):
+            return _forcible(self.steps, fallback, self.own, self.forced), fallback
+        steps = [step for step in self.steps if not _shut(step)]
+        return (_chooser(steps, fallback) if steps else None), fallback
+
+
+def _closed(backend: Any) -> bool:
+    return bool(backend.disabled or backend.unpublished)
+
+
+def _shut(step: Step) -> bool:
+    return step.backend is not None and _closed(step.backend)
+
+
+def _chooser(steps: list[Step], fallback: Any) -> Choose:
+    """Without `force-be-switch`: only dynamic names can lead to a backend that is closed."""
+    known = [(step.condition, step.backend or fallback, step.find) for step in steps]
 
     def choose(stream: Any) -> Any:
         final = stream.final
         stream.final = True
         backend = fallback
-        for condition, static, by_name in steps:
+        for condition, static, find in known:
             if condition is None or condition(stream) is True:
-                found = static if by_name is None else by_name(stream)
-                if found is not None:
-                    backend = found
+                if find is None:
+                    backend = static
+                    break
+                found = find(stream)
+                if found is None:
+                    break
+                if found.disabled or found.unpublished:
+                    continue
+                backend = found
                 break
         stream.final = final
         return backend
@@ -97,11 +174,34 @@ def compile(config: ProxyConfig, program: Any) -> Choose | None:
     return choose
 
 
-def _step(config: ProxyConfig, rule: SwitchLine, program: Any) -> tuple[Any, Any, Any]:
-    """Condition, static backend, or how to find it by name."""
+def _forcible(steps: list[Step], fallback: Any, own: Any, forced: list[Any]) -> Choose:
+    """With `force-be-switch`: its conditions are looked at for streams that meet a closed backend only."""
+
+    def may(stream: Any, backend: Any) -> bool:
+        return not _closed(backend) or any(condition(stream) is True for condition in forced)
+
+    def choose(stream: Any) -> Any:
+        final = stream.final
+        stream.final = True
+        backend = fallback if fallback is None or fallback is own or may(stream, fallback) else own
+        for condition, static, find in steps:
+            if condition is None or condition(stream) is True:
+                found = static if find is None else find(stream)
+                if found is None:
+                    break
+                if may(stream, found):
+                    backend = found
+                    break
+        stream.final = final
+        return backend
+
+    return choose
+
+
+def _step(config: ProxyConfig, rule: SwitchLine, program: Any) -> Step:
     condition = None if rule.condition is None else rule.condition.compile(program)
     if rule.format is None:
-        return condition, _known(config, rule.name, "use_backend", rule.span, program), None
+        return Step(condition, _known(config, rule.name, "use_backend", rule.span, program), None)
     render = rule.format.compile(program)
     find = program.backend
 
@@ -112,14 +212,7 @@ def _step(config: ProxyConfig, rule: SwitchLine, program: Any) -> tuple[Any, Any
             return None
         return backend
 
-    return condition, None, by_name
-
-
-def _default(config: ProxyConfig, program: Any) -> Any:
-    name = config.get("default_backend")
-    if name is None:
-        return program.backend(config.name) if config.kind == "listen" else None
-    return _known(config, name, "default_backend", config.where.get("default_backend", NOWHERE), program)
+    return Step(condition, None, by_name)
 
 
 def _known(config: ProxyConfig, name: str, word: str, span: Span, program: Any) -> Any:
@@ -133,6 +226,7 @@ def _known(config: ProxyConfig, name: str, word: str, span: Span, program: Any) 
         return None
     if found.config is config and word == "use_backend":
         return found
+    found.pinned = True
     theirs = found.config
     if config.http and not theirs.http:  # the other way round the connection is upgraded to HTTP
         program.report.alert(

@@ -39,10 +39,11 @@ def equip(backend: Backend, program: Any) -> None:
             report.error(error, line.span)
             continue
         backend.servers.append(server)
-        backend.by_name[server.name] = server
-        _check_ports(server, report)
+        backend.by_name[server.name] = backend.by_label[server.label] = server
+        check_ports(server, report)
     number_servers(backend.servers)
-    _inherit_source(backend)
+    for server in backend.servers:
+        inherit_source(server)
     backend.retries = max(0, config.get("retries", RETRIES_DEFAULT))
     backend.retry_on, backend.retry_statuses = retries.causes(config.get("retry-on"))
     backend.redispatch = config.get("option redispatch", 0)
@@ -79,7 +80,7 @@ def _roundrobin() -> Balance:
     return Balance("roundrobin", word.factory(None, None), False)
 
 
-def _check_ports(server: Server, report: Any) -> None:
+def check_ports(server: Server, report: Any) -> None:
     """A check needs a port to connect to."""
     values = server.values
     span = server.line.span if server.line is not None else NOWHERE
@@ -169,13 +170,11 @@ def number_servers(servers: list[Server]) -> None:
         server.id = number
 
 
-def _inherit_source(backend: Backend) -> None:
-    source = backend.config.get("source")
-    if source is None:
-        return
-    for server in backend.servers:
-        if "source" not in server.values:
-            server.source = source.get("source address")
+def inherit_source(server: Server) -> None:
+    """The backend's `source`, for a server without one of its own."""
+    source = server.backend.config.get("source")
+    if source is not None and "source" not in server.values:
+        server.source = source.get("source address")
 
 
 def _dispatched(backend: Backend, address: Any) -> Server:
@@ -189,28 +188,43 @@ def _dispatched(backend: Backend, address: Any) -> Server:
 def _track(server: Server, program: Any) -> None:
     label = f"'server {server.backend.name}/{server.name}' : "
     span = server.line.span if server.line is not None else NOWHERE
+    try:
+        leader = leader_of(server, program)
+    except ConfigError as error:
+        raise ConfigError(f"{label}{error.message}", span) from None
+    join(server, leader)
+
+
+def leader_of(server: Server, program: Any) -> Server:
+    """The server that this one's `track` names; the messages carry no prefix."""
     proxy, slash, name = server.values["track"].rpartition("/")
     backend = program.backend(proxy) if slash else server.backend
     if backend is None:
-        raise ConfigError(f"{label}unable to find required proxy '{proxy}' for tracking.", span)
-    leader = backend.by_name.get(name)
+        raise ConfigError(f"unable to find required proxy '{proxy}' for tracking.")
+    leader: Server | None = backend.by_name.get(name)
     if leader is None:
-        raise ConfigError(f"{label}unable to find required server '{name}' for tracking.", span)
+        raise ConfigError(f"unable to find required server '{name}' for tracking.")
     if server.checked:
-        raise ConfigError(f"{label}unable to enable checks and tracking at the same time!", span)
+        raise ConfigError("unable to enable checks and tracking at the same time!")
+    if leader.dynamic:
+        raise ConfigError(f"unable to use {backend.name}/{leader.name} for tracking as it is a dynamic server.")
     if not leader.checked and not leader.values.get("track"):
         raise ConfigError(
-            f"{label}unable to use {backend.name}/{leader.name} for tracking as it does not have any check nor agent "
-            "enabled.",
-            span,
+            f"unable to use {backend.name}/{leader.name} for tracking as it does not have any check nor agent enabled."
         )
     follower: Any = leader
     while follower is not None:
         if follower is server:
-            raise ConfigError(f"{label}unable to track {backend.name}/{name} because of a tracking loop.", span)
+            raise ConfigError(f"unable to track {backend.name}/{name} because of a tracking loop.")
         follower = follower.track
+    return leader
+
+
+def join(server: Server, leader: Server) -> None:
+    """From now on the server's state follows the leader's."""
     server.track = leader
     leader.trackers.append(server)
+    leader.pinned = True
     if leader.admin or leader.operation is not server.operation:
         state.follow(server, leader)
 
@@ -226,9 +240,11 @@ def _compile_rules(backend: Backend, rules: list[UseServer], program: Any) -> Ca
                 rule.span,
             )
             continue
+        if server is not None:
+            server.pinned = True
         name = None if server is not None else rule.format.compile(program)
         compiled.append((rule.condition.compile(program), server, name))
-    by_label = {server.label: server for server in backend.servers}
+    by_label = backend.by_label
     persist = backend.config.option("persist")
 
     def choose(stream: Any) -> Server | None:

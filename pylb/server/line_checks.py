@@ -38,11 +38,24 @@ def check(config: Configuration, proxy: ProxyConfig) -> None:
         _check_protocol(config.report, proxy, server)
 
 
-def _check_protocol(report: Report, proxy: ProxyConfig, server: ServerLine) -> None:
+def check_dynamic(config: Configuration, proxy: ProxyConfig, server: ServerLine) -> None:
+    """The same for one server that comes by the runtime socket, whose messages carry no prefix."""
+    if server.values.get("ssl") or server.values.get("check-ssl"):
+        _check_tls(config, proxy, server, "")
+    if not _usable(proxy, server):
+        config.report.alert("MUX protocol is not usable for server.")
+
+
+def _usable(proxy: ProxyConfig, server: ServerLine) -> bool:
     proto = server.values.get("proto")
     if proto is None or proxy.get("mode") == "log":
-        return
-    if proto == "spop" or proxy.http == (proto == "none"):
+        return True
+    return bool(proto != "spop" and proxy.http != (proto == "none"))
+
+
+def _check_protocol(report: Report, proxy: ProxyConfig, server: ServerLine) -> None:
+    if not _usable(proxy, server):
+        proto = server.values["proto"]
         where = f"[{server.span.file}:{server.span.line}]"
         kind = "proxy" if proxy.kind == "listen" else proxy.kind
         report.alert(

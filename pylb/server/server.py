@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Server:
-    """One server of one backend. Lives as long as the compiled program.
+    """One server of one backend. Lives as long as the compiled program, or until `del server`.
 
     # Invariant: `usable` is True exactly when new streams may be balanced to it (up, effective weight not 0).
     # Invariant: `served` is the number of streams whose `slot` is this server.
@@ -38,6 +38,7 @@ class Server:
         "counters",
         "destination",  # None, or a function(session) -> sockaddr where the client's address or port is used
         "down_time",  # seconds spent down, without the current outage
+        "dynamic",  # it came by the runtime command `add server`
         "eweight",  # effective weight: user weight scaled, less during slowstart, 0 when drained
         "family",  # socket.AF_INET, AF_INET6 or AF_UNIX
         "host",  # text of the address: name or numeric, path of a unix socket
@@ -56,6 +57,7 @@ class Server:
         "number",  # 0-based position in the backend
         "observers",  # functions(server, cause) called after a state change
         "operation",  # state.Operation: stopped, starting, running, stopping
+        "pinned",  # rules, expressions or tracking servers of the configuration name it: it cannot be removed
         "pool_max",  # idle connections kept: -1 no limit
         "port",
         "proxy_options",  # proxy-v2-options words
@@ -107,6 +109,8 @@ class Server:
         self.redirect = b""
         self.pool_max = -1
         self.checked = False
+        self.dynamic = False
+        self.pinned = False
         self.track: Server | None = None
         self.trackers: list[Server] = []
         self.operation = Operation.RUNNING

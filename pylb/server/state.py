@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pylb.balance.weights import SCALE, WEIGHT_MAX
 from pylb.clock import clock
+from pylb.server.pool import close_all
 
 if TYPE_CHECKING:
     from pylb.server.server import Server
@@ -147,6 +148,8 @@ def refresh(server: Server, cause: str = "") -> None:
     algorithm = server.backend.algorithm
     if algorithm is not None:
         algorithm.update(server)
+    if server.idle and server.admin & IN_MAINT:
+        close_all(server)  # in maintenance nothing is kept open towards it (observed)
     assignment = server.backend.assignment
     if assignment is not None:
         if was_alive and not now_alive:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from typing import TYPE_CHECKING, Final
 
 from pylb import registry
@@ -73,6 +74,28 @@ def server_template(line: Line) -> None:
         else:
             record.values.pop("id", None)  # an id is that of the first server
         _enter(line, record)
+
+
+def dynamic(line: Line, refused: frozenset[str], taken: Container[str]) -> ServerLine:
+    """The words of the runtime command `add server`: like `server`, without `default-server` and without some options.
+
+    The messages carry no prefix, and the record is entered nowhere.
+    """
+    words = line.args()
+    usage = "'server' expects <name> and <addr>[:<port>] as arguments."
+    name, text = words.next(usage), words.next(usage)
+    stray = _STRAY.search(name)
+    if stray:
+        raise ConfigError(f"character '{stray[0]}' is not permitted in server name '{name}'.", line.spans[1])
+    record = ServerLine(name, None, line.span, {})
+    record.address = _address(words, text, "")
+    if name in taken:
+        raise ConfigError("Already exists a server with the same name in backend.")
+    while (option := words.peek()) is not None:
+        if option in refused:
+            words.fail(f"'{option}' option is not accepted for dynamic server")
+        _option(words, record, "", [])
+    return record
 
 
 def _range(text: str, line: Line) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from pylb.fetches.internal import STATE
 from pylb.http import h1_fast
 from pylb.http.codec import Codec, Limits
 from pylb.listener import proxy_protocol
-from pylb.listener.accept import Acceptor
+from pylb.listener.accept import Acceptor, link
 from pylb.mux.h1 import H1Front
 from pylb.records.session import Session
 from pylb.rules.verdicts import Outcome
@@ -247,8 +247,18 @@ class Worker:
         """Begins to accept on every listener that has a socket."""
         self._servers = servers
         self.acceptors = [Acceptor(listener, self) for listener in listeners]
+        link(self.acceptors)
         for acceptor in self.acceptors:
             acceptor.arm()
+
+    def watch(self, server: Any) -> None:
+        """A server that came by the runtime socket: its idle connections are purged like the others'."""
+        self._servers.append(server)
+
+    def forget(self, server: Any) -> None:
+        """A server that was removed."""
+        if server in self._servers:
+            self._servers.remove(server)
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         self.poller.attach(loop)

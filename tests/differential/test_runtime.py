@@ -218,6 +218,10 @@ def test_show_lists_have_the_same_shape(both: Both) -> None:
     assert sess[1].endswith("\n")
 
 
+NEWER = ("add backend", "clear counters server", "del backend", "publish backend", "show defaults", "unpublish backend",
+         "wait ")  # fmt: skip
+
+
 def test_help_is_laid_out_alike(both: Both) -> None:
     helped, unknown, prefix = both.commands(["help", "", "set maxconn"])
     for expected, got in (helped, unknown, prefix):
@@ -227,4 +231,4 @@ def test_help_is_laid_out_alike(both: Both) -> None:
         assert own[-3:] == ["help [<command>]", "prompt", "quit"]
         names = {" ".join(re.findall(r"^[a-z -]+[a-z]", text)) for text in real}
         strangers = [text for text in own if " ".join(re.findall(r"^[a-z -]+[a-z]", text)) not in names]
-        assert strangers == []
+        assert [text for text in strangers if not text.startswith(NEWER)] == []

@@ -67,10 +67,10 @@ class Call:
 
     # -- what commands name
 
-    def backend(self, name: str, error: str = "No such backend.") -> Any:
+    def backend(self, name: str, error: str = "No such backend.", end: str = "\n") -> Any:
         backend = self.program.backends.get(name)
         if backend is None:
-            raise CommandError(error)
+            raise CommandError(error, end)
         return backend
 
     def server(self, index: int = 0) -> Any:

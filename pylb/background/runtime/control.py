@@ -76,7 +76,7 @@ def change_weight(server: Any, text: str) -> None:
     elif not 0 <= number <= MAX_WEIGHT:
         raise CommandError("Absolute weight can only be between 0 and 256 inclusive.")
     algorithm = server.backend.algorithm
-    if getattr(algorithm, "static", False) and number not in (0, server.initial_weight):
+    if not getattr(algorithm, "grows", True) and number not in (0, server.initial_weight):
         raise CommandError("Backend is using a static LB algorithm and only accepts weights '0%' and '100%'.")
     state.set_weight(server, number)
 
@@ -277,6 +277,16 @@ async def clear_counters(call: Call) -> None:
     owners += [listener for frontend in program.frontends for listener in frontend.listeners]
     for owner in owners:
         _clear(owner.counters, everything)
+
+
+@command("clear counters server", level="admin", usage="<bk>/<srv> [force]")
+async def clear_counters_server(call: Call) -> None:
+    """Every counter of one server starts from 0 again; what it is and how it is stays."""
+    server = call.server()
+    if call.arg(1) not in ("", "force"):
+        raise CommandError("Only 'force' may follow the server.")
+    _clear(server.counters, True)
+    call.say("Server counters cleared.")
 
 
 def _clear(counters: Any, everything: bool) -> None:

@@ -209,13 +209,16 @@ def test_an_inherited_descriptor_is_used_as_it_is(opened):
         socket.create_connection(given.getsockname()).close()
 
 
-def test_an_inherited_descriptor_has_one_owner(opened):
+def test_two_listeners_may_name_the_same_inherited_descriptor(opened):
     with socket.socket() as given:
         given.bind(("127.0.0.1", 0))
         number = os.dup(given.fileno())
-        assert opened(listener(Address("fd", fd=number)), listener(Address("fd", fd=number))) == [
-            f"Binding [f.cfg:6] for frontend f: inherited socket is used by another listener already [fd {number}]"
-        ]
+        one, two = listener(Address("fd", fd=number)), listener(Address("fd", fd=number))
+        assert opened(one, two) == []
+        assert one.sock.fileno() == number
+        assert two.sock.fileno() != number
+        assert two.port == given.getsockname()[1]
+        assert os.fstat(number).st_ino == os.fstat(two.sock.fileno()).st_ino
 
 
 def test_a_predecessors_socket_is_taken_over_instead_of_opened(opened):
