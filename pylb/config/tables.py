@@ -8,12 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pylb.config import units
 from pylb.config.words import Line, Words
-from pylb.errors import ConfigError
+from pylb.errors import ConfigError, Span
 
-TYPES = ("ip", "ipv6", "integer", "string", "binary")
+if TYPE_CHECKING:
+    from pylb.config.model import Configuration
+
+TYPES = ("ip", "ipv4", "ipv6", "integer", "string", "binary")  # ipv4, since 3.2, is what ip means
 
 COUNTERS: tuple[str, ...] = (
     *("server_id", "server_key", "gpc0", "gpc1", "gpt0", "conn_cnt", "conn_cur", "sess_cnt", "glitch_cnt"),
@@ -25,7 +29,12 @@ RATES: tuple[str, ...] = (
 )
 ARRAYS = ("gpc", "gpt")
 ARRAY_RATES = ("gpc_rate",)
-_STORE = re.compile(r"([^(]*)(?:\((.*)\))?\Z", re.DOTALL)
+CONFLICTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("gpt", ("gpt0",), "gpt0"),
+    ("gpc", ("gpc0", "gpc1"), "gpc[0/1]"),
+    ("gpc_rate", ("gpc0_rate", "gpc1_rate"), "gpc[0/1]_rate"),
+)
+_name = re.compile(r"[^,(]*").match
 
 
 @dataclass(slots=True)
@@ -50,7 +59,21 @@ def stick_table(line: Line) -> None:
 
     Errors: no type or size, an unknown type, argument or data type, a period or array length that is missing or wrong.
     """
+    check_name(line, line.proxy.name)
     line.set(parse(line.args(), "stick-table"))
+
+
+def check_name(line: Line, name: str) -> None:
+    """A table is named after its proxy, of which a frontend and a backend may bear the same name."""
+    config = line.config
+    for owner in (config.proxy(name, front=True), config.proxy(name, back=True)):
+        if owner is not None and owner.get("stick-table") is not None:
+            kind, span = "proxy" if owner.kind == "listen" else owner.kind, owner.where["stick-table"]
+            raise ConfigError(
+                f"stick-table name '{name}' conflicts with table declared in {kind} '{owner.name}' at "
+                f"{span.file}:{span.line}.",
+                line.span,
+            )
 
 
 def parse(words: Words, name: str, *, peers: bool = True) -> TableLine:
@@ -68,6 +91,12 @@ def parse(words: Words, name: str, *, peers: bool = True) -> TableLine:
             words.fail("stick-table: missing size.")
         if not table.type:
             words.fail("stick-table: missing type.")
+        for array, singles, shown in CONFLICTS:
+            if array in table.store and any(single in table.store for single in singles):
+                words.fail(
+                    f"stick-table: simultaneous usage of '{array}' and '{shown}' in a same table is not permitted as "
+                    f"'{array}' overrides '{shown}'."
+                )
     except ConfigError as error:
         raise ConfigError(error.message.replace("stick-table", name, 1), error.span, error.hint) from None
     return table
@@ -78,7 +107,7 @@ def _type(words: Words, table: TableLine) -> None:
     if name not in TYPES:
         words.fail(f"stick-table: unknown type '{name}'.", last=False)
     words.next()
-    table.type = name
+    table.type = "ip" if name == "ipv4" else name
     table.length = {"string": 32, "binary": 32}.get(name, 0)
     if name in ("string", "binary") and words.accept("len"):
         text = words.peek() or ""
@@ -105,7 +134,10 @@ def _expire(words: Words, table: TableLine) -> None:
     try:
         table.expire = units.parse_time(text)
     except units.TimeOverflow:
-        words.fail(f"stick-table: timer overflow in argument of 'expire': '{text}'.")
+        words.fail(
+            f"stick-table: timer overflow in argument <{text}> to <expire>, maximum value is 2147483647 ms "
+            "(~24.8 days)."
+        )
     except units.BadCharacter as error:
         words.fail(f"stick-table: unexpected character '{error.character}' in argument of 'expire'.")
 
@@ -120,28 +152,23 @@ def _server_key(words: Words, table: TableLine) -> None:
 def _store(words: Words, table: TableLine) -> None:
     if words.end:
         return
-    for item in _split_items(words.next()):
-        _store_one(words, table, item)
+    text, at = words.next(), 0
+    while at < len(text):
+        found = _name(text, at)
+        assert found is not None
+        name, at = found[0], found.end()
+        argument = None
+        if text[at : at + 1] == "(":
+            end = text.find(")", at)
+            if end < 0:
+                words.fail(f"stick-table: missing closing parenthesis after store option '{name}'.")
+            argument, at = text[at + 1 : end], text.find(",", end)
+            at = len(text) if at < 0 else at  # what stands between the parenthesis and a comma is not looked at
+        at += 1
+        _store_one(words, table, name, argument)
 
 
-def _split_items(text: str) -> list[str]:
-    """Splits at commas outside parentheses."""
-    items, depth, start = [], 0, 0
-    for at, char in enumerate(text):
-        if char == "(":
-            depth += 1
-        elif char == ")":
-            depth -= 1
-        elif char == "," and depth == 0:
-            items.append(text[start:at])
-            start = at + 1
-    items.append(text[start:])
-    return items
-
-
-def _store_one(words: Words, table: TableLine, item: str) -> None:
-    match = _STORE.match(item)
-    name, argument = (match[1], match[2]) if match else (item, None)
+def _store_one(words: Words, table: TableLine, name: str, argument: str | None) -> None:
     if name in table.store:
         words.line.warning(f"stick-table: store option '{name}' already enabled, ignored.")
         return
@@ -149,18 +176,26 @@ def _store_one(words: Words, table: TableLine, item: str) -> None:
         if argument is not None:
             words.fail(f"stick-table: unexpected argument to store option '{name}'.")
         table.store[name] = (1, 0)
-    elif name in (*RATES, *ARRAYS, *ARRAY_RATES):
-        if argument is None:
-            words.fail(f"stick-table: missing argument to store option '{name}'.")
-        length, period = 1, argument
-        if name not in RATES:
-            first, _, period = argument.partition(",")
-            length = units.parse_integer(first)
-            if not 1 <= length <= 100:
-                words.fail(f"stick-table: array size is out of allowed range (1-100) for store option '{name}'.")
-        table.store[name] = (length, 0 if name in ARRAYS else _period(words, name, period))
-    else:
+        return
+    if name not in RATES and name not in ARRAYS and name not in ARRAY_RATES:
         words.fail(f"stick-table: unknown store option '{name}'.")
+    if argument is None:
+        words.fail(f"stick-table: missing argument to store option '{name}'.")
+    first, comma, second = argument.partition(",")
+    if name in RATES:
+        table.store[name] = (1, _period(words, name, first))
+        return
+    length = units.parse_integer(first)
+    if not 1 <= length <= 100:
+        words.fail(f"stick-table: array size is out of allowed range (1-100) for store option '{name}'.")
+    if name in ARRAYS:
+        if comma:
+            words.fail(f"stick-table: unexpected argument to store option '{name}'.")
+        table.store[name] = (length, 0)
+        return
+    if not comma:
+        words.fail(f"stick-table: missing argument to store option '{name}'.")
+    table.store[name] = (length, _period(words, name, second))
 
 
 def _period(words: Words, name: str, text: str) -> int:
@@ -184,6 +219,34 @@ def _peers(words: Words, table: TableLine) -> None:
 
 def _write_to(words: Words, table: TableLine) -> None:
     table.write_to = _argument(words, "write-to")
+    span = words.last_span
+    words.line.config.wants.append(lambda config: _check_target(config, table, span))
+
+
+def _check_target(config: Configuration, table: TableLine, span: Span) -> None:
+    """The table that updates of peers are written to as well: another one, with the same keys."""
+    target = find(config, table.write_to)
+    if target is None:
+        problem = "there is no such table"
+    elif target is table:
+        problem = "a table cannot be its own target"
+    elif (target.type, target.length) != (table.type, table.length):
+        problem = "its keys have another type or length"
+    else:
+        return
+    config.report.alert(f"stick-table: 'write-to {table.write_to}' : {problem}.", span)
+
+
+def find(config: Configuration, name: str) -> TableLine | None:
+    """The table of that name: a proxy's, or `<peers>/<name>` of a peers section."""
+    for proxy in config.proxies:
+        if proxy.name == name and proxy.get("stick-table") is not None:
+            own: TableLine = proxy.get("stick-table")
+            return own
+    section, slash, inner = name.partition("/")
+    record = config.section("peers", section) if slash else None
+    tables: dict[str, TableLine] = record.get("tables", {}) if record is not None else {}
+    return tables.get(inner)
 
 
 def _brates_factor(words: Words, table: TableLine) -> None:

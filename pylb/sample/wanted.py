@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from pylb.config import tables
 from pylb.sample import casts
 from pylb.sample.arguments import Later
 
@@ -62,16 +63,7 @@ def _absent_server(config: Configuration, proxy: ProxyConfig, name: str) -> str:
     return f"unable to find server '{server}' in proxy '{home.name}', referenced in"
 
 
-def table(config: Configuration, name: str) -> Any:
-    """The stick-table line of that name: a proxy's, or `<peers>/<name>` of a peers section. None when there is none."""
-    for proxy in config.proxies:
-        if proxy.name == name and proxy.get("stick-table") is not None:
-            return proxy.get("stick-table")
-    section, slash, own = name.partition("/")
-    record = config.section("peers", section) if slash else None
-    tables: dict[str, Any] = record.get("tables", {}) if record is not None else {}
-    return tables.get(own)
-
+table: Final = tables.find
 
 _KEY_TYPES: Final = {"ip": "ipv4", "ipv6": "ipv6", "integer": "int", "string": "str", "binary": "bin"}
 

@@ -1,10 +1,10 @@
-"""Mistakes in `stick` rules and in references to stick tables, beside HAProxy."""
+"""Mistakes in stick tables, in `stick` rules and in references to stick tables, beside HAProxy."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.differential.mistakes import Case, compare, spoilt
+from tests.differential.mistakes import Case, Difference, compare, spoilt
 from tests.harness import requires
 
 pytestmark = requires("haproxy")
@@ -52,6 +52,71 @@ REFERENCES = (
     "http-request track-sc2 base32+src table {}",
     "http-request track-sc0 int(1) table {}",
 )
+DATA = {
+    "counter": ("server_id", "gpc0", "gpt0", "conn_cur", "bytes_out_cnt"),
+    "rate": ("gpc0_rate", "conn_rate", "http_req_rate", "bytes_in_rate"),
+    "array": ("gpc", "gpt", "gpc_rate"),
+}
+ARGUMENTS = (
+    *("", "()", "(10s)", "(3)", "(3,10s)", "(0)", "(100)", "(101)", "(0,10s)", "(x)", "(10x)", "(3,)", "(,3)", "(10s"),
+    *("10s)", "(-1)", "( 3)", "(3,0)", "(99999d)", "(99999999999999)", "(+3)", "(1.5)", "(us)", "(5us)", "(1s)x"),
+)
+STORES = (
+    *("gpc0,gpc(2)", "gpc(2),gpc1", "gpc_rate(2,1s),gpc0_rate(1s)", "gpt0,gpt(2)", "gpc(2),gpc(3)", "gpc0,gpc0"),
+    *("gpc0 gpc1", "gpc0,", "gpc0,,gpc1", ",gpc0", "gpc0 store gpc1", "gpc0 store gpc0", "gpc(2),gpc0_rate(1s)"),
+    *(
+        "conn_rate(1s),conn_rate(2s)",
+        "",
+        "gpc0,zork",
+        "gpc0 , gpc1",
+        "GPC0",
+        "zork(3",
+        "(",
+        "(3)",
+        ",",
+        "gpc(2),gpc0,zork",
+    ),
+)
+TABLE_LINES = (
+    *("type ip size 1k expire 5s nopurge peers P store gpc0", "type string len 20 size 1k srvkey addr store gpt0"),
+    *("type binary len 16 size 1m", "size 1k", "type ip size 0", "type ip size 5g", "type ip size 1k1", "type string"),
+    *("type ip len 5 size 1k", "type string len size 1k", "type string len 0 size 1k", "type string len 5x size 1k"),
+    *("type integer len 4 size 1k", "type ip size 1k expire 0", "type ip size 1k expire 25d", "type ip size 1k store"),
+    *("type ip size 1k nopurge nopurge", "type ip size 1k peers zork", "type ip size 1k srvkey", "store gpc0 type ip"),
+    *("type ip size 1k type ipv6", "type ip size 1k size 2k", "type IP size 1k", "TYPE ip size 1k", "type ip size 1K"),
+    *("type ip size 1k expire 100us", "type ip size k", "type ip size 1k expire ms", "type ip size 1k expire 1s5", ""),
+)
+PEERS = "peers P\n peer vm 127.0.0.1:9\n"
+
+
+def _told(differences: list[Difference]) -> str:
+    """A length below zero is taken by 2.6."""
+    return "\n".join(str(each) for each in differences if " len -1 " not in each.case.line)
+
+
+@pytest.mark.parametrize("section", ["backend", "peers"])
+def test_mistakes_in_tables_are_judged_alike(section: str) -> None:
+    name = "stick-table" if section == "backend" else "table t"
+    cases = [Case(section, wrong) for line in TABLE_LINES for wrong in spoilt(f"{name} {line}", name.count(" ") + 1)]
+    cases = [case for case in cases if not case.line.startswith(("no ", "default "))]
+    cases = cases if section == "backend" else cases[::4]
+    assert not _told(list(compare(cases, PEERS)))
+
+
+@pytest.mark.parametrize("kind", DATA)
+def test_stored_data_are_judged_alike(kind: str) -> None:
+    begin = "stick-table type ip size 1k store"
+    cases = [Case("backend", f"{begin} {word}{arguments}") for word in DATA[kind] for arguments in ARGUMENTS]
+    cases += [Case("backend", f"{begin} {store}") for store in STORES]
+    assert not _told(list(compare(cases)))
+
+
+def test_a_second_table_of_the_same_name_is_refused_alike() -> None:
+    first = ("stick-table type ip size 1k",)
+    cases = [Case(section, first[0], first) for section in ("frontend", "backend", "listen")]
+    cases += [Case("peers", "table t type ip size 1", ("table t type ip size 1",))]
+    cases += [Case(section, line) for section in ("global", "defaults", "peers") for line in ("stick-table", *first)]
+    assert not _told(list(compare(cases)))
 
 
 def test_mistakes_in_stick_rules_are_judged_alike() -> None:

@@ -176,7 +176,7 @@ def test_the_words_of_the_language_are_there() -> None:
 class TestStickTable:
     def test_everything(self) -> None:
         record = proxy(
-            " stick-table type string len 20 size 1m expire 10s nopurge peers p store gpc0,gpc(3),gpc_rate(2,1m)"
+            " stick-table type string len 20 size 1m expire 10s nopurge peers p store gpc0_rate(1s),gpc(3),gpt(2)"
         )
         table = record.get("stick-table")
         assert table == TableLine(
@@ -187,7 +187,7 @@ class TestStickTable:
             True,
             False,
             "p",
-            store={"gpc0": (1, 0), "gpc": (3, 0), "gpc_rate": (2, 60_000)},
+            store={"gpc0_rate": (1, 1000), "gpc": (3, 0), "gpt": (2, 0)},
         )
 
     @pytest.mark.parametrize(
@@ -207,8 +207,40 @@ class TestStickTable:
                 "type ip size 1k store gpc(0)",
                 "stick-table: array size is out of allowed range (1-100) for store option 'gpc'.",
             ),
+            (
+                "type ip size 1k store gpc0 store gpc(2)",
+                "stick-table: simultaneous usage of 'gpc' and 'gpc[0/1]' in a same table is not permitted as 'gpc' "
+                "overrides 'gpc[0/1]'.",
+            ),
+            (
+                "type ip size 1k brates-factor 0",
+                "'brates-factor' expects a number of at least 1 and at most 1024, got '0'.",
+            ),
+            ("type ip size 1k write-to", "stick-table: missing argument after 'write-to'."),
             ("type ip size 1k srvkey x", "stick-table : unknown server key type 'x'."),
         ],
     )
     def test_mistakes(self, arguments: str, message: str) -> None:
         assert alert(f"backend b\n stick-table {arguments}\n") == message
+
+    @pytest.mark.parametrize(
+        ("arguments", "problem"),
+        [
+            ("type ip size 1k write-to same", ""),
+            ("type ipv4 size 1k write-to P/remote recv-only", ""),
+            ("type ip size 1k write-to nothing", "there is no such table"),
+            ("type ip size 1k write-to b", "a table cannot be its own target"),
+            ("type string size 1k write-to same", "its keys have another type or length"),
+            ("type string len 5 size 1k write-to text", "its keys have another type or length"),
+        ],
+    )
+    def test_targets_have_the_same_keys(self, arguments: str, problem: str) -> None:
+        config = parse_text(
+            "peers P\n peer x 127.0.0.1:9\n table remote type ip size 1\n"
+            "backend same\n stick-table type ip size 1k\nbackend text\n stick-table type string size 1k\n"
+            f"backend b\n stick-table {arguments}\n"
+        )
+        for want in config.wants:
+            want(config)
+        found = [item.message.partition(" : ")[2] for item in config.report.items if item.severity is Severity.ALERT]
+        assert found == ([f"{problem}."] if problem else [])
