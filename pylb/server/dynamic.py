@@ -1,4 +1,4 @@
-"""Servers that come and go while the program runs: the runtime commands `add server` and `del server`.
+"""Servers that come, go and change names at run time: the commands `add server`, `del server`, `set server ... name`.
 
 A new server starts in maintenance unless its words say `enabled`; what the configuration's `default-server` says is not
 taken over, and a name as its address is not resolved (management manual 9.3). A server may go when nothing of the
@@ -40,7 +40,7 @@ def add(backend: Backend, words: list[str], program: Any) -> Server:
     line = _parse(backend, words, config, allow_inert=program.allow_inert)
     server = _build(line, backend, config)
     line_checks.check_dynamic(config, backend.config, line)
-    equip.check_ports(server, config.report)
+    equip.check_ports(server, config.report, late=True)
     _complain(config.report, server)
     leader = equip.leader_of(server, program) if line.values.get("track") else None
     _join(server, program)
@@ -101,10 +101,22 @@ def _join(server: Server, program: Any) -> None:
     server.queue = Queue(server)
     backend.servers.append(server)
     backend.by_name[server.name] = backend.by_label[server.label] = server
+    if backend.persistence is not None:
+        backend.persistence.learn(server)
     if program.worker is not None:
         program.worker.watch(server)
     server.usable = False  # `refresh` shall see it come up where its words say `enabled`
     state.refresh(server, "add server")
+
+
+def rename(server: Server, name: str) -> None:
+    """Another name, until the next reload. Whatever holds the server goes on with it."""
+    backend = server.backend
+    backend.by_name.pop(server.name)
+    backend.by_label.pop(server.label)
+    server.name = name
+    server.label = name.encode("utf-8", "surrogateescape")
+    backend.by_name[name] = backend.by_label[server.label] = server
 
 
 def obstacle(server: Server) -> str:
@@ -125,7 +137,8 @@ def remove(server: Server, program: Any) -> None:
     """Takes a server out that neither has an `obstacle` nor is `busy`."""
     backend = server.backend
     backend.servers.remove(server)
-    del backend.by_name[server.name], backend.by_label[server.label]
+    backend.by_name.pop(server.name)
+    backend.by_label.pop(server.label)
     backend.algorithm.forget(server)
     persistence = backend.persistence
     if persistence is not None:

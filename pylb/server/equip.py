@@ -13,7 +13,7 @@ from pylb.balance.keywords import Balance, kind_of_proxy
 from pylb.config.model import Address
 from pylb.errors import NOWHERE, ConfigError
 from pylb.registry import Kind
-from pylb.server import retries, state
+from pylb.server import responding, retries, state
 from pylb.server.assign import Assignment
 from pylb.server.keywords import RETRIES_DEFAULT, UseServer
 from pylb.server.persistence import Persistence
@@ -63,6 +63,8 @@ def equip(backend: Backend, program: Any) -> None:
         backend.persistence = Persistence.of(backend, program)
     else:
         _without_http(backend, report)
+    if config.http:
+        backend.respond = responding.compile(backend)
     Assignment(backend, program.wake)
     if config.get("dispatch") is not None and not backend.servers:
         backend.assignment.fallback = _dispatched(backend, config.get("dispatch"))
@@ -80,8 +82,8 @@ def _roundrobin() -> Balance:
     return Balance("roundrobin", word.factory(None, None), False)
 
 
-def check_ports(server: Server, report: Any) -> None:
-    """A check needs a port to connect to."""
+def check_ports(server: Server, report: Any, *, late: bool = False) -> None:
+    """A check needs a port to connect to. `late`: once it runs, HAProxy's backends all have steps of a check."""
     values = server.values
     span = server.line.span if server.line is not None else NOWHERE
     if values.get("agent-check") and "agent-port" not in values:
@@ -90,11 +92,14 @@ def check_ports(server: Server, report: Any) -> None:
             "Agent check has been disabled.",
             span,
         )
-    if values.get("check") and server.address is not None and not server.port and "port" not in values:
+    somewhere = server.address is not None and any(server.address)  # 0.0.0.0 is wherever the client wanted to go
+    if values.get("check") and somewhere and not server.port and "port" not in values:
         addressed = values.get("addr")
         if addressed is None or not addressed.port:
             lacking = _port_of_steps(server.backend.config)
             if lacking is not None:
+                if late and not lacking:
+                    lacking = _LACKING
                 report.alert(
                     f"config: {kind_of_proxy(server.backend.config)} '{server.backend.name}': server '{server.name}' "
                     f"has neither service port nor check port{lacking}."
@@ -106,12 +111,15 @@ _PROTOCOLS: Final = (
 )
 
 
+_LACKING: Final = " nor tcp_check rule 'connect' with port information"
+
+
 def _port_of_steps(config: ProxyConfig) -> str | None:
     """None when the steps of a TCP check name a port wherever they connect; else the end of HAProxy's sentence.
 
     An expression is none before the check runs; HTTP checks have steps of their own before those of the file.
     """
-    lacking = " nor tcp_check rule 'connect' with port information"
+    lacking = _LACKING
     if not config.get("option tcp-check"):
         return lacking if any(f"option {name}" in config.values for name in _PROTOCOLS) else ""
     steps = [step for step in config.get("tcp-check", ()) if step.kind not in ("comment", "set")]

@@ -11,10 +11,11 @@ import socket
 from typing import Any, Final
 
 from pylb.background.runtime.call import Call, CommandError
+from pylb.config.defaults import odd_character
 from pylb.listener import sockets
 from pylb.registry import Status, command
-from pylb.server import state
-from pylb.server.places import locate
+from pylb.server import dynamic, state
+from pylb.server.places import locate, numeric
 
 MAX_WEIGHT: Final = 256
 USAGE: Final = (
@@ -31,12 +32,13 @@ USAGE: Final = (
     level="admin",
     usage="<bk>/<srv> [opts]",
     status=Status.PARTIAL,
-    note="state, weight, addr [port] and health; agents, check addresses, fqdn and ssl come with their rooms",
+    note="state, weight, addr, health, name and fqdn, which is not resolved again; the rest comes with its rooms",
 )
 async def set_server(call: Call) -> None:
     """Changes a server.
 
-    `state ready|drain|maint`, `weight <n>[%]`, `addr <ip> [port <port>]`, `health up|stopping|down`.
+    `state ready|drain|maint`, `weight <n>[%]`, `addr <ip> [port <port>]`, `health up|stopping|down`,
+    `fqdn <name>` where resolvers follow its name, `name <name>` in maintenance where nothing else names it.
     """
     server = call.server()
     setting = _SETTINGS.get(call.arg(1))
@@ -95,6 +97,7 @@ def _address(call: Call, server: Any) -> None:
     old_port = server.port
     same = packed == server.address
     locate(server, packed, port=port)
+    state.set_admin(server, state.Admin.UNRESOLVED, False, "stats socket command")
     changes = [f"IP changed from '{old}' to '{text}'" if not same else "no need to change the addr"]
     if call.arg(3) == "port":
         changes.append(
@@ -129,7 +132,40 @@ def _shown(packed: bytes | None) -> str:
     return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
 
 
-_SETTINGS: Final = {"state": _state, "health": _health, "weight": _weight, "addr": _address}
+def _fqdn(call: Call, server: Any) -> None:
+    name = call.arg(2, "set server <b>/<s> fqdn requires a FQDN.")
+    if not server.values.get("resolvers"):
+        raise CommandError("set server <b>/<s> fqdn failed because no resolution is configured.")
+    old = server.host if numeric(server.host) is None else "(null)"
+    if name == old:
+        call.say("no need to change the FDQN by 'stats socket command'")
+        return
+    server.host = name
+    call.say(f"{server.backend.name}/{server.name} changed its FQDN from {old} to {name} by 'stats socket command'")
+
+
+def _name(call: Call, server: Any) -> None:
+    name = call.arg(2, "set server <b>/<s> name requires a new name.")
+    if not server.admin & state.IN_MAINT:
+        raise CommandError("Server must be in maintenance mode to change its name.")
+    if odd_character(name) is not None:
+        raise CommandError("Server name contains invalid characters.")
+    if server.pinned:
+        raise CommandError("Server is statically referenced by the configuration, cannot change its name.")
+    if server.backend.by_name.get(name, server) is not server:
+        raise CommandError("A server with the same name already exists in this backend.")
+    dynamic.rename(server, name)
+    call.say("Server name updated.")
+
+
+_SETTINGS: Final = {
+    "state": _state,
+    "health": _health,
+    "weight": _weight,
+    "addr": _address,
+    "fqdn": _fqdn,
+    "name": _name,
+}
 
 
 @command("disable server", level="admin", usage="(DEPRECATED)")

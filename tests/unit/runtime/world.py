@@ -68,7 +68,7 @@ def program(text: str) -> Any:
             for place, line in enumerate(proxy.servers):
                 server = servers.build(line, backend, place)
                 backend.servers.append(server)
-                backend.by_name[server.name] = server
+                backend.by_name[server.name] = backend.by_label[server.label] = server
             build = proxy.get("balance")
             if build is not None:
                 backend.algorithm = build(backend)
