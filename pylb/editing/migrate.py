@@ -84,7 +84,7 @@ def _section(section: OldSection, sections: list[OldSection], to: Version, remar
             answer = translation(Question(line, section, sections, to))
             _fits(answer, line, section)
         except Unclear as reason:
-            remarks.append(Remark(line.number, f"'{line.words[0]}' is kept: {reason}", True))
+            remarks.append(Remark(line.number, f"'{_name(line)}' is kept: {reason}", True))
         else:
             if answer != Answer([" ".join(line.raws)]):
                 answers[line.number] = answer
@@ -127,7 +127,12 @@ def _keep_together(section: OldSection, answers: dict[int, Answer], remarks: lis
 
 def _keep(line: OldLine, reason: str, answers: dict[int, Answer], remarks: list[Remark]) -> None:
     if answers.pop(line.number, None) is not None:
-        remarks.append(Remark(line.number, f"'{line.words[0]}' is kept: {reason}", True))
+        remarks.append(Remark(line.number, f"'{_name(line)}' is kept: {reason}", True))
+
+
+def _name(line: OldLine) -> str:
+    """How a remark calls a line."""
+    return " ".join(line.words[: 2 if line.words[0] in ("option", "mode") else 1])
 
 
 def _raw(line: OldLine, direction: str) -> bool:
@@ -172,33 +177,45 @@ def _edits(section: OldSection, answers: dict[int, Answer], remarks: list[Remark
 def _move(
     section: OldSection, place: str, answers: dict[int, Answer], edits: dict[int, Edit], remarks: list[Remark]
 ) -> None:
-    """Moves new rules of one place to where the old ones ran; where `.if` stands between, the old ones are kept."""
+    """Moves new rules of one place to where the old ones ran, or keeps the old ones where they cannot move."""
     lines = section.lines
     modern = [line for line in lines if line.words[:1] == [place]]
+    first = [line for line in lines if _rules_of(answers.get(line.number), place, "first")]
+    if modern:
+        for line in [line for line in first if line.number > modern[0].number]:
+            obstacle = _obstacle(line, modern[0], answers[line.number].first, section)
+            if obstacle:
+                _keep(line, obstacle, answers, remarks)
+                first.remove(line)
+                continue
+            edits.setdefault(modern[0].number, Edit()).before += answers[line.number].first
+            answers[line.number].first = []
     late = [line for line in lines if _rules_of(answers.get(line.number), place, "late")]
     adds = [line for line in late if line.words[0] in _ADDING]
     raws = [line for line in late if line not in adds]
     in_order = not adds or not raws or raws[-1].number < adds[0].number
-    if late and not (in_order and (not modern or modern[-1].number < late[0].number)):
-        if len({line.block for line in modern + late}) > 1:
-            for line in late:
-                _keep(line, "its place is behind a rule in another branch of '.if'", answers, remarks)
-            late = []
-        end = edits.setdefault(max(line.number for line in modern + late), Edit()) if late else None
-        for line in raws + adds if end is not None else ():
-            assert end is not None
-            end.behind += answers[line.number].late
-            answers[line.number].late = []
-    for line in lines:
-        answer = answers.get(line.number)
-        anchor = min([*modern[:1], *late[:1]], key=lambda one: one.number, default=line)
-        if answer is None or not _rules_of(answer, place, "first") or anchor.number >= line.number:
-            continue
-        if anchor.block != line.block:
-            _keep(line, "its place is before a rule in another branch of '.if'", answers, remarks)
-            continue
-        edits.setdefault(anchor.number, Edit()).before += answer.first
-        answer.first = []
+    others = [*modern[-1:], *first[-1:]]
+    if not late or (in_order and all(line.number < late[0].number for line in others)):
+        return
+    if len({line.block for line in others + late}) > 1:
+        for line in late:
+            _keep(line, "its place is behind a rule in another branch of '.if'", answers, remarks)
+        return
+    end = edits.setdefault(max(line.number for line in others + late), Edit())
+    for line in raws + adds:
+        end.behind += answers[line.number].late
+        answers[line.number].late = []
+
+
+def _obstacle(line: OldLine, anchor: OldLine, rules: list[str], section: OldSection) -> str:
+    """Why the new rules of a line cannot stand before another line; empty when they can."""
+    if anchor.block != line.block:
+        return "its place is before a rule in another branch of '.if'"
+    words = {word.lstrip("!") for rule in rules for word in rule.split()}
+    for other in section.lines:
+        if other.number > anchor.number and other.words[:1] == ["acl"] and set(other.words[1:2]) & words:
+            return f"its place is before line {anchor.number}, where '{other.words[1]}' is not known yet"
+    return ""
 
 
 def _rules_of(answer: Answer | None, place: str, which: str) -> bool:

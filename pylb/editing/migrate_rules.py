@@ -231,25 +231,44 @@ def judging(asked: Question) -> Answer:
     if place == "http-request" and _elsewhere(asked, _ALLOWING, ("listen", "backend"), ("frontend", "listen")):
         raise Unclear("'reqallow' of a frontend decides with it")
     action = "tarpit" if line.words[0].endswith("tarpit") else "deny"
-    regex, flag = _regex(line), "-i " if _ignores_case(line) else ""
-    if regex in (".", ".*", "^", "") and place == "http-request":
+    if _regex(line) in (".", ".*", "^", "") and place == "http-request":
         return Answer(late=[f"{place} {action}{_condition(line, 2)}"])
+    test, remark = _matching(asked)
+    return Answer(late=[f"{place} {action}{_narrowed(line, 2, test)}"], remark=remark)
+
+
+def _matching(asked: Question) -> tuple[str, str]:
+    """The condition that a line of the head matches the expression, and what is to be said of it."""
+    line = asked.line
+    regex, flag = _regex(line), "-i " if _ignores_case(line) else ""
     parts = _parts(regex)
     if _NAME.fullmatch(regex):
         name, value = _named(line)
         value = _value_regex(value)
         found = f"-m reg {flag}{quoted(value)}" if value not in ("^", "^.*", "^.*$") else "-m found"
-        test = f"{{ {_fetch(line)}({name}) {found} }}"
-        remark = "" if _ignores_case(line) else _REMARK_CASE
-    elif place == "http-request" and len(parts) == 2 and re.match(r"[/(\[]", parts[1]):
-        method, _ = _method(parts[0])
-        test = f"{method} {{ pathq -m reg {flag}{quoted('^' + parts[1])} }}".strip()
-        remark = ""
+        return f"{{ {_fetch(line)}({name}) {found} }}", "" if _ignores_case(line) else _REMARK_CASE
+    if _place(line) == "http-request" and len(parts) == 2 and re.match(r"[/(\[]", parts[1]):
         if asked.to < (2, 2):
             raise Unclear("there was no fetch for path and query yet")
-    else:
-        raise Unclear("the expression is not about one header or the target")
-    return Answer(late=[f"{place} {action}{_narrowed(line, 2, test)}"], remark=remark)
+        method, _ = _method(parts[0])
+        return f"{method} {{ pathq -m reg {flag}{quoted('^' + parts[1])} }}".strip(), ""
+    raise Unclear("the expression is not about one header or the target")
+
+
+@translates("reqsetbe", "reqisetbe")
+def choosing(asked: Question) -> Answer:
+    """The choice was made among the rules on raw lines, before all use_backend rules."""
+    line = asked.line
+    if len(line.words) < 3:
+        raise Unclear("the line is not complete")
+    if any(other.words[:1] == ["use_backend"] and other.number < line.number for other in asked.section.lines):
+        raise Unclear("it decides before the 'use_backend' rules above it")
+    if any(
+        other.words[:1] in (["reqrep"], ["reqirep"]) and other.number > line.number for other in asked.section.lines
+    ):
+        raise Unclear("it does not see what 'reqrep' rules below it write")
+    test, remark = _matching(asked)
+    return Answer([f"use_backend {line.raws[2]}{_narrowed(line, 3, test)}"], remark=remark)
 
 
 @translates(*_ALLOWING, *_PASSING)

@@ -24,7 +24,6 @@ _RENAMED: Final = {
 }
 _DROPPED: Final = {
     "debug": "'debug' is gone: start with -d instead",
-    "quiet": "",
     "stats bind-process": "'stats bind-process' is gone: there is one process",
     "bind-process": "'bind-process' is gone: there is one process, its threads serve everything",
     "tune.chksize": "",
@@ -56,13 +55,16 @@ def dropped(asked: Question) -> Answer:
     return Answer(remark="" if _no(asked) else remark)
 
 
+_THREADS: Final = "processes have become threads of one process: they share tables, checks and limits such as maxconn"
+
+
 @translates("nbproc")
 def nbproc(asked: Question) -> Answer:
     if asked.section.has("nbthread"):
         return Answer(remark="'nbproc' is gone: 'nbthread' alone says how many run")
     return Answer(
         [" ".join(["nbthread", *asked.line.raws[1:]])],
-        remark="processes have become threads of one process: they share tables, checks and limits such as maxconn",
+        remark="" if asked.line.words[1:] == ["1"] else _THREADS,
     )
 
 
@@ -70,6 +72,8 @@ def nbproc(asked: Question) -> Answer:
 def master_worker(asked: Question) -> Answer:
     if asked.to < (3, 5):
         return Answer([" ".join(asked.line.raws)])
+    if any(section.kind == "program" for section in asked.sections):
+        raise Unclear("the 'program' sections need it")
     return Answer(remark="'master-worker' is gone: start with -W or -Ws instead")
 
 
@@ -109,14 +113,14 @@ def mode(asked: Question) -> Answer:
     if asked.line.words[1:] != ["health"]:
         return Answer([" ".join(asked.line.raws)])
     if asked.section.kind == "defaults":
-        raise Unclear("'mode health' of a defaults section: write 'http-request return status 200' in each frontend")
+        raise Unclear("write 'http-request return status 200' in each frontend instead")
     return Answer(["mode http"], first=["http-request return status 200"])
 
 
 @translates("monitor-net")
 def monitor_net(asked: Question) -> Answer:
     if asked.section.kind == "defaults" and len(asked.section.header.words if asked.section.header else ()) < 2:
-        raise Unclear("'monitor-net' of an anonymous defaults section: write a rule in each frontend")
+        raise Unclear("rules may not stand in a defaults section without a name: write one in each frontend")
     network = asked.line.raws[1]
     if asked.mode == "http":
         return Answer(
@@ -140,9 +144,9 @@ def transparent(asked: Question) -> Answer:
     if asked.to < (3, 3):
         return Answer(["option transparent"])
     if asked.section.kind not in ("listen", "backend"):
-        raise Unclear("'transparent' of a defaults section: write 'server transparent 0.0.0.0' in each backend")
+        raise Unclear("write 'server transparent 0.0.0.0' in each backend instead")
     if asked.section.has("server"):
-        raise Unclear("'transparent' beside servers: it was for the time when none of them was up")
+        raise Unclear("beside servers it is for the time when none of them is up")
     return Answer(["server transparent 0.0.0.0"])
 
 
@@ -151,7 +155,7 @@ def http_proxy(asked: Question) -> Answer:
     if _no(asked):
         return Answer()
     if asked.section.kind not in ("listen", "backend"):
-        raise Unclear("'option http_proxy' belongs into a backend: set-dst and a server 0.0.0.0:0")
+        raise Unclear("it belongs into a backend today: 'http-request set-dst url_ip' and a server 0.0.0.0:0")
     rules = ["http-request set-dst url_ip", "http-request set-dst-port url_port"]
     return Answer(["server proxy 0.0.0.0:0"], late=rules, remark="requests are sent on with their absolute URI")
 

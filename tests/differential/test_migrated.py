@@ -16,7 +16,7 @@ OLD = {
     "1.4": r"""# a classic
 global
     maxconn 100
-    quiet
+    tune.chksize 8192
 defaults
     mode http
     clitimeout 50000   # as ever

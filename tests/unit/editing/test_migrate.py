@@ -105,6 +105,39 @@ def test_what_has_no_exact_form_is_kept_and_listed(old: str) -> None:
     assert all(f"'{line.split()[0]}' is kept: " in remark for line, remark in zip(lines, remarks, strict=True))
 
 
+def test_rules_stay_behind_the_acls_that_they_name() -> None:
+    text = "frontend f\n mode http\n reqidel ^A:\n acl x path /\n block if !x\n"
+    assert rewritten(text) == (
+        "frontend f\n mode http\n acl x path /\n http-request deny if !x\n http-request del-header A\n"
+    )
+    text = "frontend f\n mode http\n http-request set-header B 1\n acl x path /\n block if !x\n"
+    written, remarks = migrate.migrate(text)
+    assert written == text
+    assert [one.message for one in remarks] == [
+        "'block' is kept: its place is before line 3, where 'x' is not known yet"
+    ]
+
+
+def test_a_backend_that_old_rules_choose() -> None:
+    assert in_frontend(r"reqisetbe ^Host:\ img static") == (
+        ["use_backend static if { req.fhdr(Host) -m reg -i ^img }"],
+        [],
+    )
+    assert in_frontend(r"reqsetbe ^[^\ ]*\ /(img|css)/ static")[0] == [
+        "use_backend static if { pathq -m reg ^/(img|css)/ }"
+    ]
+    assert in_frontend("use_backend a if TRUE\n    reqsetbe ^GET b")[1] == [
+        "'reqsetbe' is kept: it decides before the 'use_backend' rules above it"
+    ]
+
+
+def test_programs_keep_their_master() -> None:
+    text = "global\n master-worker\nprogram p\n command true\n"
+    written, remarks = migrate.migrate(text)
+    assert (written, [remark.line for remark in remarks if remark.kept]) == (text, [2, 3])
+    assert rewritten("global\n master-worker # -W\n") == "global\n # -W\n"
+
+
 def test_what_a_frontend_allows_counts_in_backends_too() -> None:
     text = "frontend f\n reqallow ^GET\nbackend b\n reqdeny ^X-Bad:\n"
     written, remarks = migrate.migrate(text)
@@ -155,7 +188,7 @@ def test_rules_move_to_where_they_ran() -> None:
         " redirect location /x if FALSE\n"
     )
     assert rewritten(text) == (
-        "frontend f\n mode http\n http-request deny if TRUE\n # a\n http-request set-header B 1\n"
+        "frontend f\n mode http\n # a\n http-request deny if TRUE\n http-request set-header B 1\n"
         " http-request del-header C\n http-request add-header A 1\n redirect location /x if FALSE\n"
     )
 
