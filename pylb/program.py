@@ -42,6 +42,20 @@ MAX_REWRITE: Final = 1024
 MAX_HEADERS: Final = 101
 
 
+def both(
+    first: Callable[[Stream], None] | None, second: Callable[[Stream], None] | None
+) -> Callable[[Stream], None] | None:
+    """One function that calls both; None when there is neither."""
+    if first is None or second is None:
+        return first or second
+
+    def call(stream: Stream) -> None:
+        first(stream)
+        second(stream)
+
+    return call
+
+
 class Program:
     """A configuration made to run. One per load; the worker and its sessions hang from it."""
 
@@ -177,7 +191,8 @@ class Program:
         frontend.forwarded = forwarded.compile(config, None)
         frontend.capture_request, frontend.capture_response = captures.compile(config, self)
         frontend.unique_id = logger.unique_id(config, self)
-        frontend.unique_id_header = logger.unique_id_header(config, self)
+        capture_cookie, frontend.capture_set_cookie = captures.compile_cookies(config)
+        frontend.last_request_step = both(logger.unique_id_header(config, self), capture_cookie)
         frontend.log = log = logger.build(config, self)
         if log is not None:
             frontend.log_early, frontend.log_asap, frontend.log_source = log.early, log.asap, log.needs_source

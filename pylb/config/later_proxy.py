@@ -98,22 +98,6 @@ SERVER_SIDE = (
         surplus="'external-check' cannot handle unexpected argument '{got}'.",
     ),
     Row(
-        "http-send-name-header",
-        "str:name",
-        HARMLESS,
-        "A header that tells the server its name.",
-        missing="'{name}' requires a header string.",
-        loose=True,
-    ),
-    Row(
-        "dynamic-cookie-key",
-        "str:key",
-        HARMLESS,
-        "Key of the cookie values that are computed.",
-        missing="'{name}' expects <secret_key> as argument.",
-        loose=True,
-    ),
-    Row(
         "option tcp-check, option ssl-hello-chk, option redis-check, option ldap-check, option spop-check, "
         "option external-check",
         "",

@@ -213,7 +213,7 @@ for _name, _doc in (
 FLAGS: tuple[tuple[str, tuple[str, ...], Status, str], ...] = (
     ("abortonclose", PROXY, FULL, "A client that closes its side while its request waits takes the request with it."),
     ("allbackups", BACK, FULL, "All backup servers are used together instead of only the first one."),
-    ("checkcache", BACK, UNSAFE, "Responses that would let a cache store a cookie are blocked."),
+    ("checkcache", BACK, FULL, "Responses that would let a cache store a cookie are blocked."),
     ("clitcpka", FRONT, FULL, "TCP keep-alive probes to clients."),
     ("contstats", FRONT, HARMLESS, "Counters of long streams grow while they run; here they always do or never do."),
     ("disable-h2-upgrade", FRONT, HARMLESS, "An HTTP/1 connection is not turned into HTTP/2 by its preface."),

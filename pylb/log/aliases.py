@@ -330,7 +330,7 @@ def response_capture_list(argument: str) -> Read:
 def _cookie(stream: Stream, side: int) -> bytes | Absent:
     captured = stream.cookie_captured
     text = None if captured is None else captured[side]
-    return MISS if text is None else escape.line(text)
+    return MISS if text is None else escape.cookie(text)
 
 
 @alias("CC", http=True, when="request")

@@ -28,6 +28,14 @@ def header(text: bytes) -> bytes:
     return text if _search_header(text) is None else _sub_header(_code, text)
 
 
+_sub_text = re.compile(rb"[^ -~]").sub
+
+
+def cookie(text: bytes) -> bytes:
+    """A captured cookie: HAProxy leaves its quotes as they are."""
+    return _sub_text(_code, text)
+
+
 _sd_sub = re.compile(rb'["\\\]]').sub
 
 

@@ -179,7 +179,7 @@ def http_line(stream: Stream) -> bytes:
 
 
 def _cookies(captured: tuple[bytes | None, bytes | None]) -> bytes:
-    return b"".join([(b"-" if text is None else escape.line(text)) + b" " for text in captured])
+    return b"".join([(b"-" if text is None else escape.cookie(text)) + b" " for text in captured])
 
 
 def tcp_line(stream: Stream) -> bytes:

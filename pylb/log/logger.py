@@ -277,7 +277,7 @@ def unique_id(proxy_config: ProxyConfig, program: Any) -> Callable[[Stream], byt
 
 
 def unique_id_header(proxy_config: ProxyConfig, program: Any) -> Callable[[Stream], None] | None:
-    """What Frontend.unique_id_header is: closure(stream) that adds `unique-id-header` to the request, or None.
+    """closure(stream) that adds `unique-id-header` to the request, or None.
 
     Makes `stream.unique_id` when nobody has asked for it before.
     """

@@ -76,10 +76,12 @@ class Frontend(Proxy):
     __slots__ = (
         "capture_request",
         "capture_response",
+        "capture_set_cookie",
         "capture_slots",
         "default_backend",
         "keep_clients",
         "keep_servers",
+        "last_request_step",
         "listeners",
         "log",
         "log_asap",
@@ -100,7 +102,6 @@ class Frontend(Proxy):
         "timeout_request",
         "timeout_tarpit",
         "unique_id",
-        "unique_id_header",
     )
 
     def __init__(self, name: str, uuid: int, config: Any) -> None:
@@ -125,18 +126,21 @@ class Frontend(Proxy):
         self.log_local = False
         self.capture_slots: tuple[int, int] = (0, 0)  # request, response
         self.unique_id: Any = None  # closure(stream) -> bytes, or None
-        self.unique_id_header: Any = None  # closure(stream) that adds it to the request, or None
+        self.last_request_step: Any = None  # closure(stream) after all rules: unique-id-header, capture cookie; or None
         self.monitor: Any = None
         self.paused = False
-        self.capture_request: Any = None  # function(stream): header and cookie captures, or None
+        self.capture_request: Any = None  # function(stream): captures of headers, before all rules, or None
         self.capture_response: Any = None
+        self.capture_set_cookie: Any = None  # function(stream): `capture cookie` in responses, after all rules, or None
         self.keep_clients = True  # a client's connection outlives an exchange (no option httpclose)
         self.keep_servers = True  # what Backend.keep_alive says, as far as the frontend decides it
 
     def settle(self) -> None:
         super().settle()
         self.has_request_steps = self.has_request_steps or self.capture_request is not None
-        self.has_response_steps = self.has_response_steps or self.capture_response is not None or self.log_asap
+        self.has_response_steps = self.has_response_steps or self.log_asap
+        if self.capture_response is not None or self.capture_set_cookie is not None:
+            self.has_response_steps = True
 
 
 class Backend(Proxy):
@@ -150,18 +154,21 @@ class Backend(Proxy):
         "imposes",
         "keep_alive",
         "persistence",
+        "plain",
         "pinned",
         "pretend_keep_alive",
         "program",
         "queue",
         "redispatch",
         "replays",
+        "respond",
         "response_delay",
         "retries",
         "retry_on",
         "retry_statuses",
         "reuse",
         "served",
+        "send_name",
         "server_rules",
         "servers",
         "timeout_check",
@@ -194,7 +201,10 @@ class Backend(Proxy):
         self.timeout_check: float | None = None
         self.server_rules: Any = None  # use-server: closure(stream) -> Server | None
         self.persistence: Any = None  # cookie handling, or None
+        self.respond: Any = None  # function(stream, response) -> Verdict | None behind the rules (server/responding.py)
         self.imposes = True  # there is more to the choice of a server than the algorithm; see `settle`
+        self.plain = True  # heads go to servers as they are: no server has `redir`, no `http-send-name-header`
+        self.send_name = b""  # the header of http-send-name-header, lower case
         self.replays = False  # requests are kept, to be sent again if there is no good response
         self.reuse = "safe"
         self.close_mode = ""  # "", "server-close", "close"
@@ -211,5 +221,7 @@ class Backend(Proxy):
     def settle(self) -> None:
         super().settle()
         self.replays = self.http and bool(self.retry_statuses or self.retry_on - {"conn-failure"})
+        self.plain = not self.send_name and not any(server.redirect for server in self.servers)
         self.imposes = self.server_rules is not None or self.persistence is not None or self.replays
-        self.has_response_steps = self.has_response_steps or bool(self.retry_statuses)
+        self.imposes = self.imposes or not self.plain
+        self.has_response_steps = self.has_response_steps or bool(self.retry_statuses) or self.respond is not None

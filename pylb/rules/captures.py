@@ -6,7 +6,7 @@ keeps them as values["captures request"] and values["captures response"].
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from pylb.config import units
 from pylb.config.model import ProxyConfig
 from pylb.config.words import Line, Words, to_bytes
 from pylb.errors import ConfigError
+from pylb.http.cookies import request_cookies, response_cookies
 from pylb.registry import action, keyword
 from pylb.rules import contents
 from pylb.sample import expression
@@ -127,9 +128,24 @@ def declare(line: Line) -> None:
 
 def compile(config: ProxyConfig, program: Any) -> tuple[Capture | None, Capture | None]:
     """closures(stream) that capture from the request and from the response head; None where there is nothing to do."""
-    cookie: CookieCapture | None = config.get("capture cookie")
     _announce(config, program)
-    return _side(config, REQUEST, cookie), _side(config, RESPONSE, cookie)
+    return _side(config, REQUEST), _side(config, RESPONSE)
+
+
+def compile_cookies(config: ProxyConfig) -> tuple[Capture | None, Capture | None]:
+    """closures(stream) for `capture cookie`, called after all rules; None where it was not given."""
+    wanted: CookieCapture | None = config.get("capture cookie")
+    if wanted is None:
+        return None, None
+
+    def take_request(stream: Any) -> None:
+        stream.cookie_captured = (_cookie(request_cookies(stream.request.fields), wanted), None)
+
+    def take_response(stream: Any) -> None:
+        before = stream.cookie_captured or (None, None)
+        stream.cookie_captured = (before[0], _cookie(response_cookies(stream.response.fields), wanted))
+
+    return take_request, take_response
 
 
 def _announce(config: ProxyConfig, program: Any) -> None:
@@ -139,9 +155,9 @@ def _announce(config: ProxyConfig, program: Any) -> None:
         frontend.capture_slots = (len(slots_of(config, REQUEST)), len(slots_of(config, RESPONSE)))
 
 
-def _side(config: ProxyConfig, which: str, cookie: CookieCapture | None) -> Capture | None:
+def _side(config: ProxyConfig, which: str) -> Capture | None:
     slots = slots_of(config, which)
-    if not slots and cookie is None:
+    if not slots:
         return None
     headers = [(index, slot.name, slot.length) for index, slot in enumerate(slots) if slot.name]
     count = len(slots)
@@ -150,32 +166,23 @@ def _side(config: ProxyConfig, which: str, cookie: CookieCapture | None) -> Capt
 
     def take(stream: Any) -> None:
         message = stream.response if response else stream.request
-        if count:
-            values: list[bytes | None] = getattr(stream, store) or [None] * count
-            for index, name, length in headers:
-                for one in reversed(message.fields):
-                    if one[0] == name:
-                        values[index] = one[1][:length]
-                        break
-            setattr(stream, store, values)
-        if cookie is not None:
-            text = _cookie(message, cookie, response)
-            before = stream.cookie_captured or (None, None)
-            stream.cookie_captured = (before[0], text) if response else (text, None)
+        values: list[bytes | None] = getattr(stream, store) or [None] * count
+        for index, name, length in headers:
+            for one in reversed(message.fields):
+                if one[0] == name:
+                    values[index] = one[1][:length]
+                    break
+        setattr(stream, store, values)
 
     return take
 
 
-def _cookie(message: Any, wanted: CookieCapture, response: bool) -> bytes | None:
+def _cookie(cookies: Iterable[tuple[bytes, bytes]], wanted: CookieCapture) -> bytes | None:
     """The first cookie whose name begins as wanted, as `name=value`."""
-    header = b"set-cookie" if response else b"cookie"
-    for one in message.fields:
-        if one[0] == header and wanted.name in one[1]:
-            parts = one[1].split(b";")[:1] if response else one[1].split(b";")
-            for part in parts:
-                text: bytes = part.strip(b" \t")
-                if text.startswith(wanted.name):
-                    return text[: wanted.length]
+    for name, value in cookies:
+        text: bytes = name + b"=" + value
+        if text.startswith(wanted.name):
+            return text[: wanted.length]
     return None
 
 

@@ -104,14 +104,13 @@ class Assignment:
 
     def _imposed(self, stream: Any) -> Server | None:
         backend = self.backend
-        persistence = backend.persistence
+        server: Server | None = None
         if backend.server_rules is not None:
-            server: Server | None = backend.server_rules(stream)
+            server = backend.server_rules(stream)
             if server is not None:
-                return server
-        if persistence is None:
-            return None
-        server = persistence.lookup(stream)
+                stream.persistent = True
+        if backend.persistence is not None:
+            server = backend.persistence.lookup(stream, server)
         return server
 
     def _direct(self, stream: Any, server: Server) -> int:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from pylb.config.shapes import ignore_surplus
 from pylb.config.units import BadCharacter, TimeOverflow, parse_time
 from pylb.config.words import to_bytes
-from pylb.registry import BACK, Status, keyword
+from pylb.registry import BACK, keyword
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,8 +44,6 @@ _MODES: Final = ("rewrite", "insert", "prefix")
     places=BACK,
     usage="<name> [ rewrite | insert | prefix ] [ indirect ] [ nocache ] [ postonly ] [ preserve ] [ httponly ] "
     "[ secure ] [ domain <domain> ]* [ maxidle <idle> ] [ maxlife <life> ] [ dynamic ] [ attr <value> ]*",
-    status=Status.PARTIAL,
-    note="looked up in requests; responses are not changed yet",
 )
 def cookie(line: Line) -> None:
     """Binds clients to servers by a cookie that the application sets, or that is inserted, rewritten or prefixed.
@@ -71,6 +70,17 @@ def cookie(line: Line) -> None:
     if rule.preserve and rule.mode != "insert" and not rule.indirect:
         words.fail("cookie 'preserve' requires at least 'insert' or 'indirect'.")
     line.set(rule)
+
+
+@keyword("dynamic-cookie-key", places=BACK, usage="<string>")
+def dynamic_cookie_key(line: Line) -> None:
+    """The secret from which `cookie ... dynamic` computes the values of servers that have none of their own.
+
+    Load balancers with the same key name the same servers alike, by address and port.
+    """
+    words = line.args()
+    line.set(to_bytes(words.next("'dynamic-cookie-key' expects <secret_key> as argument.")))
+    ignore_surplus(words)
 
 
 def _domain(words: Words, rule: CookieRule) -> None:

@@ -47,6 +47,7 @@ def equip(backend: Backend, program: Any) -> None:
     backend.retries = max(0, config.get("retries", RETRIES_DEFAULT))
     backend.retry_on, backend.retry_statuses = retries.causes(config.get("retry-on"))
     backend.redispatch = config.get("option redispatch", 0)
+    backend.send_name = config.get("http-send-name-header", b"")
     backend.reuse = config.get("http-reuse", "safe")
     backend.fullconn = config.get("fullconn", 0)
     balance = config.get("balance")
@@ -152,9 +153,11 @@ def _without_http(backend: Backend, report: Any) -> None:
 
 
 def link(backends: Iterable[Backend], program: Any) -> None:
-    """What needs all backends: tracked servers, use-server rules. Called once, after every `equip`."""
+    """What needs all backends: tracked servers, use-server rules, who is named. Called once, after every `equip`."""
     for backend in backends:
+        backend.pinned = backend.pinned or "" in backend.config.named
         for server in backend.servers:
+            server.pinned = server.pinned or server.name in backend.config.named
             if server.values.get("track"):
                 try:
                     _track(server, program)

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pylb.config.addresses import check_numeric, parse_address
+from pylb.config.shapes import ignore_surplus
 from pylb.config.units import parse_integer
+from pylb.config.words import to_bytes
 from pylb.errors import ConfigError, Span
 from pylb.registry import BACK, Status, keyword
 from pylb.sample import condition, logformat
@@ -92,6 +94,14 @@ def fullconn(line: Line) -> None:
     Default: a tenth of the maxconn of all frontends that may lead here.
     """
     line.set(parse_integer(line.args().next("'fullconn' expects an integer argument.")))
+
+
+@keyword("http-send-name-header", places=BACK, usage="[<header>]")
+def http_send_name_header(line: Line) -> None:
+    """Tells each server its name, in this header of every request that goes to it; one that is there is replaced."""
+    words = line.args()
+    line.set(to_bytes(words.next("'http-send-name-header' requires a header string.")).lower())
+    ignore_surplus(words)
 
 
 @keyword("http-reuse", places=BACK, usage="{ never | safe | aggressive | always }")

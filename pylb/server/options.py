@@ -111,7 +111,7 @@ def cookie(words: Words, server: ServerLine) -> None:
     server.values["cookie"] = to_bytes(words.next("'cookie' expects <value> as argument.."))
 
 
-@server_option("redir", usage="<prefix>", status=Status.HARMLESS, note="requests are forwarded, not redirected")
+@server_option("redir", usage="<prefix>")
 def redir(words: Words, server: ServerLine) -> None:
     """Answers GET and HEAD with a redirect to <prefix> followed by the request's URI."""
     server.values["redir"] = to_bytes(words.next("'redir' expects <prefix> as argument.."))

@@ -90,6 +90,8 @@ def count(stream: Any, previous: Server | Any) -> None:
         previous.counters.retries += 1
     else:
         stream.redispatched = True
+        if stream.cookie_request == b"V":
+            stream.cookie_request = b"D"
         counters.redispatches += 1
         previous.counters.redispatches += 1
     stream.retries += 1

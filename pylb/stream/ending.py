@@ -39,6 +39,9 @@ def mark(stream: Stream, cause: bytes, state: bytes) -> None:
     if stream.end_state == b"-":
         stream.end_state = cause
         stream.end_cause = state
+        persistence = None if stream.backend is None else stream.backend.persistence
+        if persistence is not None and persistence.shown and stream.cookie_request == b"-":
+            stream.cookie_request = stream.cookie_response = b"N"  # it ends before its cookies were looked at
 
 
 def finish(stream: Stream) -> None:

@@ -178,8 +178,8 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
     forwarded = backend.forwarded or frontend.forwarded
     if forwarded is not None:
         forwarded(stream)
-    if frontend.unique_id_header is not None:
-        frontend.unique_id_header(stream)
+    if frontend.last_request_step is not None:
+        frontend.last_request_step(stream)
 
     # -- a server, a connection to it, and the request's head on its way
     back = None
@@ -189,9 +189,11 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
         if backend.replays and not front.body_done:
             keep(stream, worker)
         outcome = assignment.assign(stream)
+        direct = backend.plain and not request.held
     else:
         outcome = assignment.reassign(stream)
-    if outcome == ASSIGNED and not request.held:
+        direct = not request.held
+    if outcome == ASSIGNED and direct:
         back = pool.take(stream.server, stream.session.streams == 1, backend.reuse, run, front)
         if back is not None:
             stream.reused = True
@@ -242,6 +244,8 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
 
     # -- the rules for the response, backend first
     if steps:
+        if frontend.capture_response is not None:
+            frontend.capture_response(stream)
         if backend.http_response is not None:
             verdict = backend.http_response.run(stream)
             if verdict is not None and not (yield from decide_response(run, stream, worker, backend, verdict)):
@@ -250,10 +254,14 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
             verdict = frontend.http_response.run(stream)
             if verdict is not None and not (yield from decide_response(run, stream, worker, frontend, verdict)):
                 return
+        if frontend.capture_set_cookie is not None:
+            frontend.capture_set_cookie(stream)
+        if backend.respond is not None:
+            verdict = backend.respond(stream, response)
+            if verdict is not None and not (yield from decide_response(run, stream, worker, backend, verdict)):
+                return
         if worker.after_response is not None:
             worker.after_response(stream, response)
-        if frontend.capture_response is not None:
-            frontend.capture_response(stream)
         if frontend.log_asap and not stream.logged:
             stream.status = response.status
             frontend.log.emit(stream)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pylb.clock import clock
 from pylb.engine.step import KILLED, TIMEOUT, Coroutine, Part, Runner
 from pylb.engine.transport import Transport
+from pylb.http import uri
+from pylb.http.message import Response, field
 from pylb.listener import proxy_protocol
 from pylb.mux.h1 import H1Back
 from pylb.records.stream import Stream
@@ -16,11 +18,14 @@ from pylb.server import pool, retries, waiting
 from pylb.server.assign import ASSIGNED, FULL, QUEUED, reassign, release
 from pylb.server.connection import open_transport, out_of_resources
 from pylb.stream import ending
-from pylb.stream.answering import fail
+from pylb.stream.answering import answer, fail
 from pylb.stream.ending import mark
 
 if TYPE_CHECKING:
     from pylb.stream.worker import Worker
+
+
+REDIRECTABLE: Final = frozenset((b"GET", b"HEAD"))
 
 
 def reach(run: Runner, stream: Stream, worker: Worker, outcome: int | None) -> Part[H1Back | None]:
@@ -41,6 +46,9 @@ def reach(run: Runner, stream: Stream, worker: Worker, outcome: int | None) -> P
                 yield from fail(run, stream, worker, 503, ending.SERVER, ending.CONNECT)
             return None
         backend = stream.backend
+        if not backend.plain and stream.server.redirect and stream.request.method in REDIRECTABLE:
+            yield from _sent_away(run, stream, worker)
+            return None
         back = pool.take(stream.server, stream.session.streams == 1, backend.reuse, run, stream.front)
         if back is not None:
             stream.reused = True
@@ -80,6 +88,20 @@ def _left_while_held(stream: Stream) -> None:
     mark(stream, ending.CLIENT, ending.REQUEST)
 
 
+def _sent_away(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
+    """The server has `redir`: the client is told to ask there itself (manual 5.2)."""
+    server = stream.server
+    response = Response(302, b"Found", [field(b"cache-control", b"no-cache"), field(b"content-length", b"0")])
+    response.length = 0
+    response.close = True
+    stream.keep = False
+    stream.connect_start = clock.now
+    response.fields.append(field(b"location", server.redirect + (uri.pathq(stream.request.target) or b"")))
+    release(stream)
+    mark(stream, ending.LOCAL, ending.CONNECT)
+    yield from answer(run, stream, worker, response)
+
+
 def reach_again(run: Runner, stream: Stream, worker: Worker, lost: H1Back) -> Part[H1Back | None]:
     """The connection was lost before any answer: a new one, to the same server when it was a stale idle one."""
     code = lost.conn.error
@@ -100,11 +122,15 @@ def send_head(stream: Stream, back: H1Back) -> None:
     server = stream.server
     backend = stream.backend
     keep = (backend.keep_alive and stream.frontend.keep_servers) or backend.pretend_keep_alive
-    head = back.begin(stream.request, keep)
-    body = stream.request.body
+    request = stream.request
+    if backend.send_name:
+        request.fields = [one for one in request.fields if one[0] != backend.send_name]
+        request.fields.append(field(backend.send_name, server.label))
+    head = back.begin(request, keep)
+    body = request.body
     if body:
         head += b"%X\r\n%b\r\n" % (len(body), body) if back.chunk_out else body
-        if stream.request.complete and back.chunk_out:
+        if request.complete and back.chunk_out:
             head += b"0\r\n%b\r\n" % stream.front.trailers()
             back.chunk_out = False
     if server.send_proxy and back.heads == 1:

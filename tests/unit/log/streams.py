@@ -18,7 +18,7 @@ NOW = 1000.0
 def proxies(front: str = "fe", back: str = "be") -> tuple[Frontend, Backend]:
     frontend = Frontend(front, 2, SimpleNamespace(name=front))
     frontend.http = True
-    backend = Backend(back, 3, SimpleNamespace(name=back))
+    backend = Backend(back, 3, SimpleNamespace(name=back, get=lambda name: None))
     backend.http = True
     return frontend, backend
 

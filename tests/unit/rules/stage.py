@@ -59,6 +59,7 @@ class Program:
             frontend.tcp_connection = self.rules(frontend.config, "tcp-request connection")
             frontend.switching = switching.compile(frontend.config, self)
             self.capture = captures.compile(frontend.config, self)
+            self.capture_cookies = captures.compile_cookies(frontend.config)
 
     def rules(self, config: Any, place: str) -> ruleset.Ruleset | None:
         return ruleset.compile(config.rules.get(place, []), self)

@@ -100,14 +100,17 @@ def test_headers_and_cookies_are_captured() -> None:
     )
     take_request, take_response = program.capture
     stream = program.stream(b"GET /path HTTP/1.1\r\nhost: abcdef\r\nx: 123\r\ncookie: a=b; SESSION=12345\r\n\r\n")
-    assert take_request is not None and take_response is not None
+    take_cookie, take_set_cookie = program.capture_cookies
+    assert take_request and take_response and take_cookie and take_set_cookie
     take_request(stream)
     stream.frontend.http_request.run(stream)
+    take_cookie(stream)
     assert stream.captures_request == [b"abc", None, b"/pat", b"12"]
     stream.response = response(
         b"HTTP/1.1 200 OK\r\nserver: s\r\nset-cookie: SESS=new; Path=/\r\ncontent-length: 0\r\n\r\n"
     )
     take_response(stream)
+    take_set_cookie(stream)
     assert stream.captures_response == [b"s"]
     assert stream.cookie_captured == (b"SESSION=", b"SESS=new")
     assert stream.frontend.capture_slots == (4, 1)
@@ -115,6 +118,7 @@ def test_headers_and_cookies_are_captured() -> None:
 
 def test_no_captures_cost_nothing() -> None:
     assert http("http-request allow").capture == (None, None)
+    assert http("http-request allow").capture_cookies == (None, None)
 
 
 def test_an_unknown_slot_is_refused() -> None:

@@ -58,7 +58,9 @@ class Stream:
         self.waiting: Any = None
         self.priority: Any = None
         self.persistent = False
-        self.cookie_request = b"-"
+        self.cookie_request = self.cookie_response = b"-"
+        self.cookie_dates: tuple[int, int] | None = None
+        self.persist_rule = ""
         self.queue_server = self.queue_backend = 0
         self.data = b""
         self.final = True
