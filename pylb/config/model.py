@@ -124,6 +124,7 @@ class ProxyConfig(Record):
         self.server_names: dict[str, ServerLine] = {}  # the servers by name, and by `id`
         self.server_ids: dict[int, ServerLine] = {}
         self.heirs: set[str] = set()  # kinds of the proxies that started from it
+        self.named: set[str] = set()  # its servers that expressions name, used or not; "" is the proxy itself
 
     @property
     def is_front(self) -> bool:

@@ -241,10 +241,7 @@ def resolve(later: Later, proxy: str, program: Any) -> Any:
     if later.shape == "frontend":
         return _found(program.frontend(name), f"unable to find frontend '{name}' referenced in")
     if later.shape == "backend":
-        found = _found(program.backend(name), f"unable to find backend '{name}' referenced in")
-        if later.name and later.name != proxy:
-            found.pinned = True  # it cannot be removed any more
-        return found
+        return _found(program.backend(name), f"unable to find backend '{name}' referenced in")
     if later.shape == "table":
         return _found(program.table(name), f"unable to find table '{name}' referenced in")
     if not later.name:
@@ -255,9 +252,7 @@ def resolve(later: Later, proxy: str, program: Any) -> Any:
     home = backend if slash else proxy
     if program.backend(home) is None:
         raise LookupError(f"unable to find proxy '{home}' referenced in")
-    found = _found(program.server(home, server), f"unable to find server '{server}' in proxy '{home}', referenced in")
-    found.pinned = True
-    return found
+    return _found(program.server(home, server), f"unable to find server '{server}' in proxy '{home}', referenced in")
 
 
 def _found(thing: Any, message: str) -> Any:

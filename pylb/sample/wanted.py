@@ -38,10 +38,12 @@ def _check(config: Configuration, proxy: ProxyConfig, node: Node, references: li
 
 
 def absent(config: Configuration, proxy: ProxyConfig, later: Later) -> str:
-    """What HAProxy says of a reference to nothing, up to the place; "" when it exists."""
+    """What HAProxy says of a reference to nothing, up to the place; "" when it exists, and is noted as named then."""
     name = later.name or proxy.name
     if later.shape in ("frontend", "backend"):
         found: Any = config.proxy(name, front=later.shape == "frontend", back=later.shape == "backend")
+        if found is not None and found is not proxy:
+            found.named.add("")
         return "" if found is not None else f"unable to find {later.shape} '{name}' referenced in"
     if later.shape == "table":
         return "" if table(config, name) is not None else f"unable to find table '{name}' referenced in"
@@ -59,6 +61,7 @@ def _absent_server(config: Configuration, proxy: ProxyConfig, name: str) -> str:
     if home is None:
         return f"unable to find proxy '{backend}' referenced in"
     if server in home.server_names or any(line.name == server for line in home.servers):
+        home.named.add(server)
         return ""
     return f"unable to find server '{server}' in proxy '{home.name}', referenced in"
 

@@ -12,13 +12,14 @@ from pylb.config.addresses import check_numeric, parse_address
 from pylb.config.model import ServerLine, Tail, Use
 from pylb.errors import ConfigError, did_you_mean
 from pylb.registry import Kind, keyword
+from pylb.server import origins
 
 if TYPE_CHECKING:
     from pylb.config.model import Address
     from pylb.config.words import Line, Words
 
 _STRAY: Final = re.compile(r"[^A-Za-z0-9_:.\-]")
-_RANGE: Final = re.compile(r"(\d+)(?:-(\d+))?\Z")
+_RANGE: Final = re.compile(r"(\d+)(?:-(\d+))?(?![-0-9])")
 DEFAULT: Final = "default-server"
 KEPT: Final = 4096  # sequences of options, and options, whose values are kept; what repeats at all shows up early
 
@@ -39,19 +40,38 @@ def server(line: Line) -> None:
     record = ServerLine(name, None, line.span, line.proxy.default_server)
     label = f"'server {line.proxy.name}/{name}' : "
     record.address = _address(words, text, label)
+    record.values = origins.begin(words, line.proxy, record.values, label)
     _tail(words, record, label)
     _check_weight(line, record, label)
     _enter(line, record)
 
 
-@keyword("default-server", places=("defaults", "listen", "backend"), usage="[param*]")
+@keyword("default-server", places=("defaults", "listen", "backend"), usage="[name <name>] [from <origin>] [param*]")
 def default_server(line: Line) -> None:
-    """Options for the servers that follow in this section; several lines add up, `no-...` words take back."""
+    """Options for the servers that follow in this section; several lines add up, `no-...` words take back.
+
+    `from none` forgets what was said so far, other origins are copied first (see the server option `from`). Under a
+    `name` the options are for servers that ask for them: `from srv:<name>`.
+    """
     words = line.args()
-    record = ServerLine(DEFAULT, None, line.span, dict(line.proxy.default_server))
+    proxy = line.proxy
+    name = ""
+    if words.accept("name") is not None:
+        name = words.next("'name' expects a name for the default-server.")
+        stray = _STRAY.search(name)
+        if stray:
+            words.fail(f"character '{stray[0]}' is not permitted in default-server name '{name}'.")
+        if name in proxy.server_names:
+            words.fail(f"a server named '{name}' was already defined, please use distinct names.")
+    others = origins.named(proxy)
+    base = origins.begin(words, proxy, others.get(name, origins.NOTHING) if name else proxy.default_server)
+    record = ServerLine(DEFAULT, None, line.span, dict(base))
     _options(words, record, "")
     _check_weight(line, record, "")
-    line.proxy.default_server = record.values
+    if name:
+        proxy.set(origins.NAMED, {**others, name: record.values}, line.span)
+    else:
+        proxy.default_server = record.values
 
 
 @keyword("server-template", places=("listen", "backend"), usage="<prefix> <num | range> <fqdn>[:<port>] [params*]")
@@ -61,12 +81,13 @@ def server_template(line: Line) -> None:
     usage = "'server-template' expects <prefix> <nb | range> <addr>[:<port>] as arguments."
     prefix, count, text = words.next(usage), words.next(usage), words.next(usage)
     first, last = _range(count, line)
+    label = f"'server-template {line.proxy.name}/{prefix}' : "
+    base = origins.begin(words, line.proxy, line.proxy.default_server, label)
     for number in range(first, last + 1):
         name = f"{prefix}{number}"
         cursor = line.args()
         cursor.index = words.index
-        record = ServerLine(name, None, line.span, dict(line.proxy.default_server), (prefix, first, last))
-        label = f"'server-template {line.proxy.name}/{prefix}' : "
+        record = ServerLine(name, None, line.span, dict(base), (prefix, first, last))
         record.address = _address(cursor, text, label)
         _options(cursor, record, label)
         if number == first:
@@ -91,6 +112,7 @@ def dynamic(line: Line, refused: frozenset[str], taken: Container[str]) -> Serve
     record.address = _address(words, text, "")
     if name in taken:
         raise ConfigError("Already exists a server with the same name in backend.")
+    record.values = dict(origins.begin(words, line.proxy, origins.NOTHING, late=True))
     while (option := words.peek()) is not None:
         if option in refused:
             words.fail(f"'{option}' option is not accepted for dynamic server")
@@ -209,6 +231,8 @@ def _check_weight(line: Line, record: ServerLine, label: str) -> None:
 def _enter(line: Line, record: ServerLine) -> None:
     """Adds the server; a second one of that name, or of that id, is an error."""
     proxy = line.proxy
+    if record.name in origins.named(proxy):
+        raise ConfigError(f"a default-server named '{record.name}' was already defined, please use distinct names.")
     other = proxy.server_names.setdefault(record.name, record)
     if other is not record:
         raise ConfigError(

@@ -8,7 +8,7 @@ from pylb import registry
 from pylb.background.runtime.call import Call, CommandError
 from pylb.errors import ConfigError
 from pylb.registry import Kind, Status, command
-from pylb.server import dynamic
+from pylb.server import dynamic, origins
 
 
 def named(call: Call, index: int = 0) -> tuple[Any, str]:
@@ -38,7 +38,8 @@ def existing(call: Call, index: int = 0) -> Any:
 async def add_server(call: Call) -> None:
     """Creates a server of a backend with a dynamic algorithm: `<address>[:<port>]` and most options of server lines.
 
-    It starts in maintenance unless they say `enabled`; `default-server` is not applied and names are not resolved.
+    It starts in maintenance unless they say `enabled`; names are not resolved; `default-server` is applied only where
+    they say `from be:`.
     `add server help` lists the options.
     """
     if call.args == ["help"]:
@@ -66,3 +67,16 @@ async def del_server(call: Call) -> None:
         raise CommandError(reason, "")
     dynamic.remove(server, call.program)
     call.say("Server deleted.", end="")
+
+
+@command("show default-server", usage="[<backend>]")
+async def show_default_server(call: Call) -> None:
+    """Lists the `default-server` settings that `add server ... from` may name; `*` marks unnamed ones."""
+    program = call.program
+    if origins.purged(program.config):
+        return
+    only = call.backend(call.arg(0)) if call.args else None
+    for backend in program.backends.values():
+        if only in (None, backend):
+            for name in origins.remaining(backend.config):
+                call.write(f"  {backend.name}/{name}\n" if name else f"* {backend.name}\n")

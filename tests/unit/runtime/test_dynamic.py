@@ -48,6 +48,11 @@ backend be
  server s2 127.0.0.1:1 disabled
 backend static
  balance static-rr
+backend defaulted
+ acl held srv_sess_rate(held) gt 5
+ server held 127.0.0.1:1
+ default-server weight 10
+ default-server name other weight 5
 defaults empty
 defaults web
  mode http
@@ -135,7 +140,7 @@ async def test_purged_defaults_are_gone(cli: Any) -> None:
         (
             "x from both",
             "a backend section cannot inherit from a defaults section defining 'tcp-request connection' or "
-            "'tcp-request session' rules (defaults section at test.cfg:38).",
+            "'tcp-request session' rules (defaults section at test.cfg:43).",
         ),
     ],
 )
@@ -156,7 +161,7 @@ async def test_a_backend_has_what_its_defaults_say(cli: Any) -> None:
     assert await cli("add backend y from web guid g1") == "GUID 'g1' is already used by proxy 'x'."
     assert await cli("add backend y from empty mode tcp") == "New backend registered."
     assert not cli.program.backend("y").http
-    assert await cli("show backend") == "# name\nli\nref\ncounted\nclosed\nbe\nstatic\nx\ny"
+    assert await cli("show backend") == "# name\nli\nref\ncounted\nclosed\nbe\nstatic\ndefaulted\nx\ny"
 
 
 async def test_dynamic_names_find_a_published_backend(cli: Any) -> None:
@@ -310,3 +315,21 @@ def test_names_need_both_parts() -> None:
         call: Any = SimpleNamespace(arg=lambda index, text=text: text)
         with pytest.raises(dynamic_servers.CommandError, match="Require 'backend/server'"):
             dynamic_servers.named(call)
+
+
+async def test_default_servers_are_listed_and_used_where_they_are_asked_for(cli: Any) -> None:
+    assert await cli("show default-server") == "* defaulted\n  defaulted/other"
+    assert await cli("show default-server be") == ""
+    assert await cli("show default-server nope") == "No such backend."
+    for name, origin, weight in (("a", "", 1), ("b", " from be:", 10), ("c", " from srv:other", 5)):
+        assert await cli(f"add server defaulted/{name} 127.0.0.1:1{origin}") == "New server registered."
+        assert await cli(f"get weight defaulted/{name}") == f"{weight} (initial {weight})"
+    cli.program.globals.set("tune.defaults.purge", "servers")
+    assert await cli("show default-server") == ""
+    assert "unable to find" in await cli("add server defaulted/d 127.0.0.1:1 from srv:other")
+
+
+async def test_whoever_an_unused_acl_names_has_to_stay(cli: Any) -> None:
+    await cli("disable server defaulted/held")
+    answer = await cli("del server defaulted/held")
+    assert answer == "This server cannot be removed at runtime due to other configuration elements pointing to it."
