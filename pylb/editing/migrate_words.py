@@ -156,8 +156,18 @@ def http_proxy(asked: Question) -> Answer:
         return Answer()
     if asked.section.kind not in ("listen", "backend"):
         raise Unclear("it belongs into a backend today: 'http-request set-dst url_ip' and a server 0.0.0.0:0")
-    rules = ["http-request set-dst url_ip", "http-request set-dst-port url_port"]
-    return Answer(["server proxy 0.0.0.0:0"], late=rules, remark="requests are sent on with their absolute URI")
+    if asked.section.has("server"):
+        raise Unclear("it is for sections without servers")
+    if asked.section.has("redirect"):
+        raise Unclear("the 'redirect' rules of the section look at the target before it")
+    rules = [
+        "http-request deny deny_status 400 unless { url_ip -m found }",
+        "http-request set-dst url_ip",
+        "http-request set-dst-port url_port",
+        "http-request set-uri / unless { path_beg / }",
+        "http-request set-uri %[pathq]",
+    ]
+    return Answer(["server proxy 0.0.0.0:0"], late=rules)
 
 
 @translates("appsession")

@@ -18,7 +18,7 @@ from pylb.config.model import ProxyConfig, RuleLine
 from pylb.config.words import Line, Words
 from pylb.errors import ConfigError, did_you_mean
 from pylb.registry import BACK, FRONT, PROXY, Kind, Status, Word, keyword
-from pylb.rules.ruleset import ADDED, BLOCK, LATE, RAW, REDIRECT
+from pylb.rules.ruleset import ADDED, BLOCK, LATE, PROXIED, RAW, REDIRECT
 from pylb.sample import condition as conditions
 from pylb.sample.scopes import Point
 from pylb.sample.site import Site
@@ -73,7 +73,7 @@ _LATER: Final[tuple[tuple[int, str, str], ...]] = (
     (70, "a 'use_backend'", "use_backend"),
     (80, "a 'use-server'", "use-server"),
 )
-_REQUEST: Final = (BLOCK, "http-request", RAW, ADDED, REDIRECT)
+_REQUEST: Final = (BLOCK, "http-request", RAW, ADDED, REDIRECT, PROXIED)
 """What is kept among the http-request rules of a proxy, in this order."""
 
 

@@ -32,7 +32,10 @@ RAW = "raw lines"
 ADDED = "added lines"
 """Places of what old words say of raw header lines (rules/legacy.py)."""
 
-LATE = (RAW, ADDED, REDIRECT)
+PROXIED = "proxied"
+"""Place of what `option http_proxy` does with a request: behind everything else."""
+
+LATE = (RAW, ADDED, REDIRECT, PROXIED)
 """The places behind the `http-request` and `http-response` rules of a proxy, in this order: looked at even when one of
 those said `allow`."""
 

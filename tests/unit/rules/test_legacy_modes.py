@@ -50,6 +50,29 @@ def test_mode_health_answers_everybody() -> None:
     assert stream.frontend.config.option("httpclose")
 
 
+def test_option_http_proxy_runs_once_in_the_proxy_that_connects() -> None:
+    program = Program("defaults\n mode http\n option http_proxy\nfrontend f\n bind :1\nbackend b\nlisten l\n bind :2\n")
+    stream = program.stream(frontend=0, head=b"GET http://192.0.2.9:81/x?y HTTP/1.1\r\nHost: 192.0.2.9:81\r\n\r\n")
+    assert stream.frontend.http_request.run(stream) is None
+    assert stream.request.target == b"http://192.0.2.9:81/x?y"
+    stream.backend = program.backends["b"]
+    for _ in range(2):
+        assert stream.backend.http_request.run(stream) is None
+        assert (stream.request.target, stream.session.dst, stream.session.dst_port) == (
+            b"/x?y",
+            b"\xc0\x00\x02\x09",
+            81,
+        )
+    other = program.stream(frontend=1)
+    assert other.frontend.http_request.run(other).reply.status == 400
+
+
+def test_no_option_http_proxy_takes_the_inherited_one_back() -> None:
+    program = Program("defaults\n mode http\n option http_proxy\nbackend b\n no option http_proxy\n")
+    assert program.backends["b"].http_request is None
+    assert not program.backends["b"].config.option("transparent")
+
+
 def test_the_first_form_of_lua_rules_is_that_of_today() -> None:
     program = http("http-request lua check if { path / }")
     assert [use.word.name for use in program.config.inert(Status.UNSAFE)] == ["lua"]
