@@ -256,7 +256,8 @@ FLAGS: tuple[tuple[str, tuple[str, ...], Status, str], ...] = (
         "transparent",
         BACK,
         PARTIAL,
-        "Without servers, connections go where the client wanted; with servers `balance` rules.",
+        "Without servers, connections go where the client wanted. Beside servers only those that persistence brings to "
+        "one should; here all are balanced over the servers.",
     ),
     ("use-small-buffers", BACK, HARMLESS, "Small buffers hold what waits in queues."),
 )

@@ -121,7 +121,6 @@ def http_proxy(line: Line) -> None:
     rules = proxy.rules.setdefault("http-request", [])
     rules[:] = [rule for rule in rules if rule.place != PROXIED]
     proxy.set("option http_proxy", not (line.negated or line.reset), line.span)
-    proxy.set("option transparent", not (line.negated or line.reset), line.span)
     if line.negated or line.reset:
         return
     steps = [modern_rule(line, "http-request", list(words)) for words in _PROXIED]

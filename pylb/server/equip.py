@@ -69,7 +69,7 @@ def equip(backend: Backend, program: Any) -> None:
     Assignment(backend, program.wake)
     if config.get("dispatch") is not None and not backend.servers:
         backend.assignment.fallback = _dispatched(backend, config.get("dispatch"))
-    elif config.option("transparent") and not backend.servers:
+    elif (config.option("transparent") or config.option("http_proxy")) and not backend.servers:
         backend.assignment.fallback = _dispatched(backend, ANYWHERE)
 
 

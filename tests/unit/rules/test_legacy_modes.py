@@ -70,7 +70,7 @@ def test_option_http_proxy_runs_once_in_the_proxy_that_connects() -> None:
 def test_no_option_http_proxy_takes_the_inherited_one_back() -> None:
     program = Program("defaults\n mode http\n option http_proxy\nbackend b\n no option http_proxy\n")
     assert program.backends["b"].http_request is None
-    assert not program.backends["b"].config.option("transparent")
+    assert not program.backends["b"].config.option("http_proxy")
 
 
 def test_the_first_form_of_lua_rules_is_that_of_today() -> None:
