@@ -20,7 +20,7 @@ _UNITS: Final = {b"s": 1, b"ms": 1_000, b"us": 1_000_000}
 def http_date(offset: int = 0, unit: bytes = b"s") -> Step:
     """A date as header fields write it. <unit> of input and <offset>: s, ms or us; the latter two show the
     fraction behind the seconds."""
-    scale = _UNITS.get(unit or b"s")
+    scale = _UNITS.get(unit)
     if scale is None:
         raise ValueError(f"expects 's', 'ms' or 'us', got '{unit.decode('utf-8', 'surrogateescape')}'")
     divisor, places = scale, len(str(scale)) - 1

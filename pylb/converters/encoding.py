@@ -142,7 +142,7 @@ def be2dec(separator: bytes, size: int, truncate: int = 0) -> Step:
 
     With <truncate> an incomplete group at the end is left out.
     """
-    _check_chunk(size)
+    _check_chunk(size, truncate)
     return lambda value, ctx: separator.join(
         b"%d" % int.from_bytes(chunk, "big") for chunk in _chunks(value, size, bool(truncate))
     )
@@ -158,15 +158,21 @@ def be2dec(separator: bytes, size: int, truncate: int = 0) -> Step:
 )
 def le2dec(separator: bytes, size: int, truncate: int = 0) -> Step:
     """As be2dec, the groups being little-endian."""
-    _check_chunk(size)
+    _check_chunk(size, truncate)
     return lambda value, ctx: separator.join(
         b"%d" % int.from_bytes(chunk, "little") for chunk in _chunks(value, size, bool(truncate))
     )
 
 
-def _check_chunk(size: int) -> None:
+def _check_chunk(size: int, truncate: int) -> None:
     if not 1 <= size <= 8:
         raise ValueError(f"chunk_size out of [1..8] range ({size})")
+    _check_truncate(truncate)
+
+
+def _check_truncate(truncate: int) -> None:
+    if truncate not in (0, 1):
+        raise ValueError(f"Unsupported truncate value ({truncate})")
 
 
 @converter(
@@ -184,6 +190,7 @@ def be2hex(separator: bytes = b"", size: int = 0, truncate: int = 0) -> Step:
     """
     if size < 0 or (separator and not size):
         raise ValueError(f"chunk_size needs to be positive ({size})")
+    _check_truncate(truncate)
 
     def convert(value: bytes, ctx: Any) -> bytes:
         if not size:

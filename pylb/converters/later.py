@@ -85,7 +85,7 @@ def _jwt_verify(algorithm: bytes, key: bytes) -> None:
 
 
 def _jwt_query(path: bytes = b"", kind: bytes | None = None) -> None:
-    if kind is not None and kind != b"int":
+    if kind and kind != b"int":
         raise ValueError('output_type only supports "int" as argument')
 
 

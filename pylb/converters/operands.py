@@ -46,6 +46,8 @@ def integer(text: bytes) -> int | Read:
 
 def registered(text: bytes, target: str) -> Read:
     """A variable where only a variable will do."""
+    if not text:
+        raise ValueError("missing variable name")
     try:
         return variable_as(text, target)
     except ValueError:

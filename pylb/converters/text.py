@@ -32,17 +32,15 @@ def length() -> Callable[[bytes, Any], int]:
     return lambda value, ctx: len(value)
 
 
-@converter("bytes", takes="bin", out="bin", args=("str", "str?"), usage="(<offset>[,<length>])")
+@converter("bytes", takes="bin", out="bin", args=("number", "number?"), usage="(<offset>[,<length>])")
 def cut_bytes(offset: bytes, size: bytes | None = None) -> Step:
     """Bytes from <offset> (counted from 0), at most <length> of them, otherwise all.
 
-    Both are integers or names of variables. Empty when the offset lies behind the end, or a variable is negative.
+    Both are integers or names of variables. Empty when the offset lies behind the end, or one is negative.
     """
     start, count = operands.integer(offset), None if size is None else operands.integer(size)
-    if isinstance(start, int) and start < 0:
-        raise ValueError("a negative offset selects nothing")
-    if isinstance(count, int) and count <= 0:
-        raise ValueError("a length below 1 selects nothing")
+    if (isinstance(start, int) and start < 0) or (isinstance(count, int) and count <= 0):
+        return lambda value, ctx: b""
     if isinstance(start, int) and (count is None or isinstance(count, int)):
         return _fixed_bytes(start, count)
 

@@ -66,7 +66,7 @@ _OUTPUTS = {"stdout": lambda: sys.stdout, "stderr": lambda: sys.stderr}
 )
 def debug(prefix: bytes = b"", destination: bytes = b"buf0") -> Step:
     """Passes the input on and writes it to <destination> (stdout, stderr) behind <prefix>."""
-    name = destination.decode("utf-8", "surrogateescape") or "buf0"
+    name = destination.decode("utf-8", "surrogateescape")
     output = _OUTPUTS.get(name)
     if output is None:
         if name != "buf0":

@@ -68,12 +68,15 @@ def constant_ipv6(address: bytes) -> Fetch:
 def constant_bin(digits: Any) -> Fetch:
     """Bytes written as pairs of hexadecimal digits."""
     text = octets(digits).decode("ascii", "replace")
+    if not text:
+        raise ValueError("expects hexadecimal digits")
     if len(text) % 2:
         raise ValueError("an even number of hex digit is expected")
     try:
         value = bytes.fromhex(text)
     except ValueError:
-        raise ValueError("failed to parse hex digit") from None
+        odd = next((char for char in text if char not in "0123456789abcdefABCDEF"), "")
+        raise ValueError(f"an hex digit is expected (found '{odd}')") from None
     return lambda ctx: value
 
 

@@ -271,7 +271,7 @@ def _tcp_info(sock: Any, word: int) -> int | Absent:
 
 def _timing(socket_of: Callable[[Any], Any], word: int) -> Callable[..., Fetch]:
     def factory(unit: Any = None) -> Fetch:
-        name = unit.decode() if isinstance(unit, bytes) else unit or "ms"
+        name = unit.decode(errors="replace") if isinstance(unit, bytes) else unit or "ms"
         if name not in ("ms", "us"):
             raise ValueError(f"expects 'us' or 'ms', got '{name}'")
         if name == "us":
@@ -308,7 +308,7 @@ for _name, _word in _WORDS.items():
         f"fc_{_name}",
         out="int",
         scope=Scope.CLIENT,
-        args=("str?",),
+        args=("unit?",) if _timed else ("str?",),
         usage="([<unit>])" if _timed else "",
         doc=f"{_MEANING[_name]} {_SOURCE}",
     )(_timing(_client_socket, _word) if _timed else _counting(_word))
@@ -317,7 +317,7 @@ for _name, _word in _WORDS.items():
             f"bc_{_name}",
             out="int",
             scope=Scope.RESPONSE_INFO,
-            args=("str?",),
+            args=("unit?",),
             usage="([<unit>])",
             doc=f"{_MEANING[_name]} Of the connection to the server. {_SOURCE}",
         )(_timing(_server_socket, _word))

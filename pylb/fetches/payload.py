@@ -89,7 +89,9 @@ def _payload(source: Data) -> Callable[..., Fetch]:
 
 def _payload_lv(source: Data) -> Callable[..., Fetch]:
     def factory(offset: int, width: int, start: Any = None) -> Fetch:
-        if width < 1:
+        if offset < 0:
+            raise ValueError("payload offset1 must be positive")
+        if not width:
             raise ValueError("payload length must be > 0")
         text = octets(start) if start is not None else b""
         if text and not text.lstrip(b"+-").isdigit():
@@ -98,6 +100,8 @@ def _payload_lv(source: Data) -> Callable[..., Fetch]:
         begin = offset + width + int(text or b"0") if relative else int(text)
         if begin < 0:
             raise ValueError("payload offset2 too negative")
+        if width < 0:  # as large as no buffer is, for HAProxy
+            return lambda ctx: MISS
 
         def read(ctx: Any) -> Any:
             data = source(ctx)
@@ -370,7 +374,7 @@ def _distcc(body: bool) -> Callable[..., Fetch]:
     def factory(token: Any, occurrence: int | None = None) -> Fetch:
         name = octets(token)
         if len(name) != 4:
-            raise ValueError("a token name must be exactly 4 characters")
+            raise ValueError("token name must be exactly 4 characters")
         nth = occurrence or 1
 
         def read(ctx: Any) -> Any:

@@ -66,7 +66,10 @@ _FRONT_ONLY: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 }
 
 
-def _nothing(*_: object) -> Fetch:
+def _nothing(*arguments: object) -> Fetch:
+    """The third argument is the format of a distinguished name."""
+    if len(arguments) > 2 and arguments[2] not in (b"", b"rfc2253"):
+        raise ValueError("only rfc2253 or a blank value are currently supported as the format argument.")
     return lambda ctx: MISS
 
 

@@ -22,6 +22,7 @@ from pylb.sample.site import Site
 from pylb.sample.values import WAIT, Absent
 
 if TYPE_CHECKING:
+    from pylb.config.model import Configuration
     from pylb.config.words import Line, Words
 
 Check = Callable[[Any], Any]  # closure(ctx) -> True | False | WAIT
@@ -247,15 +248,19 @@ _illegal = re.compile(r"[^A-Za-z0-9_.:-]").search
 def declared(words: Words, site: Site, name: str) -> Term:
     """Parses what follows an ACL's name up to the end of the line."""
     try:
-        return take(words, site, closing=False)
+        return take(words, site, closing=False, name=name)
     except ConfigError as error:
         raise ConfigError(
             f"error detected while parsing ACL '{name}' : {error.message}.", error.span, error.hint
         ) from None
 
 
-def take(words: Words, site: Site, *, closing: bool) -> Term:
-    """Parses `<criterion> [flags] [patterns]`, up to `}` when `closing`, which stays on the line."""
+def take(words: Words, site: Site, *, closing: bool, name: str = "") -> Term:
+    """Parses `<criterion> [flags] [patterns]`, up to `}` when `closing`, which stays on the line.
+
+    `name` is the ACL's, for messages; nothing for an anonymous one.
+    """
+    owner = name
     span = words.span
     text = "" if words.end or (closing and words.peek() == "}") else words.peek() or ""
     if not text:
@@ -280,6 +285,8 @@ def take(words: Words, site: Site, *, closing: bool) -> Term:
         listed.files.clear()
     if listed.empty and not listed.ended:
         _warn_empty(site, text, span)
+    elif parsed.fetch.name == "http_auth_group":
+        site.config.wants.append(lambda config: _check_groups(config, site, owner, parsed, listed))
     return Term(parsed, listed, text, span)
 
 
@@ -295,6 +302,9 @@ def _criterion(words: Words, site: Site, text: str, name: str, word: registry.Wo
             parsed, end = expression.parse_text(text_of, 0, site, span)
         except ConfigError as error:
             message = error.message.replace(f"fetch method '{fetch}' : ", "", 1)
+            if message.startswith("invalid args in ") and not message.startswith("invalid args in converter"):
+                message = f"in argument to '{name}', {message.removeprefix('invalid args in ')}"
+                raise ConfigError(message, error.span, error.hint) from None
             if message.startswith(("unknown converter", "converter ", "invalid arg")):
                 message += "."
             raise ConfigError(f"ACL keyword '{name}' : {message}", error.span, error.hint) from None
@@ -317,6 +327,25 @@ def _criterion(words: Words, site: Site, text: str, name: str, word: registry.Wo
     except ConfigError as error:
         raise ConfigError(f"{error.message} in ACL expression '{text}'", error.span, error.hint) from None
     return parsed
+
+
+def _check_groups(config: Configuration, site: Site, name: str, parsed: Expression, listed: PatternList) -> None:
+    """Patterns of `http_auth_group` are groups of the user list, and there has to be one."""
+    users = config.section("userlist", parsed.fetch.arguments[0].name)
+    if users is None or (site.proxy is not None and site.proxy.get("disabled")):
+        return
+    begin = f"proxy {site.proxy.name if site.proxy is not None else ''}: acl {name} http_auth_group():"
+    files = (key for file in listed.files for key, _ in file.reference)
+    wanted = [*(pattern.text for pattern in listed.patterns), *files]
+    if not wanted or parsed.converters:
+        config.report.alert(f"{begin} no groups specified.", parsed.span)
+        return
+    groups = users.get("groups", {})
+    for group in (text.decode("utf-8", "surrogateescape") for text in wanted):
+        if group not in groups:
+            near = did_you_mean(group, groups).removeprefix("; ")
+            config.report.alert(f"{begin} invalid group '{group}'.", parsed.span, near)
+            return
 
 
 def _warn_empty(site: Site, text: str, span: Span) -> None:

@@ -9,6 +9,8 @@ A shape is a word in a declaration's `args=`, a trailing `?` marks the optional 
     regex             bytes, compiled by its user          map           references.Reference of a map file
     acl               fetches.named_acls.Named, a `!` before it
     field             bytes, the path of a Protocol Buffers field: `1.5.2`
+    number            bytes, an integer or the name of a variable
+    unit              bytes, a unit: unlike other texts it is empty, not absent, in empty parentheses
     frontend backend server table userlist                the run-time object, bound when the program is compiled
 
 Quotes work as in a shell; outside single quotes `\n \r \t \\ \" \'` and `\ ` are escapes, any other backslash stays.
@@ -124,10 +126,18 @@ def _field_number(text: str) -> bytes:
     return text.encode()
 
 
+def _number(text: str) -> bytes:
+    if not re.fullmatch(r"[+-]?[0-9]+", text):
+        variables.parse_name(text)
+    return text.encode()
+
+
 # Shape -> its name in messages, and how its text becomes a value (ValueError: not of this type).
 _SIMPLE: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "str": ("string", to_bytes),
     "name": ("string", to_bytes),
+    "unit": ("string", to_bytes),
+    "number": ("integer", _number),
     "regex": ("regex", to_bytes),
     "field": ("Protocol buffers field number", _field_number),
     "var": ("string", to_bytes),
@@ -150,7 +160,7 @@ _LATER: Final = {
     "table": "table",
     "userlist": "user list",
 }
-_TEXTUAL: Final = frozenset(("str", "name", "regex", "var", "map", "acl"))
+_TEXTUAL: Final = frozenset(("str", "name", "unit", "regex", "var", "map", "acl"))
 
 
 def _type_name(shape: str) -> str:
@@ -186,6 +196,10 @@ def take(text: str, at: int, shapes: tuple[str, ...]) -> tuple[list[Any], int]:
     else:
         while len(values) < len(kinds):
             word, at = _word(text, at)
+            if not word and len(values) >= required and kinds[len(values)] not in (*_TEXTUAL, *_LATER):
+                if text[at : at + 1] == ",":  # nothing may follow what is left out
+                    raise BadArgument(f"expected ')' before '{text[at:]}'", len(values) + 1)
+                break
             values.append(_bind(kinds[len(values)], word, len(values) + 1))
             if text[at : at + 1] != "," or len(values) == len(kinds):
                 break
@@ -198,9 +212,9 @@ def take(text: str, at: int, shapes: tuple[str, ...]) -> tuple[list[Any], int]:
     if not bare:
         if text[at : at + 1] != ")":
             rest = text[at:]
-            raise BadArgument(
-                f"expected ')' before '{rest}'" if rest else "expected ')'", max(1, len(values) + (len(kinds) == 1))
-            )
+            if not rest:
+                raise BadArgument("expected ')'", 2 if kinds else 1)
+            raise BadArgument(f"expected ')' before '{rest}'", max(1, len(values) + (len(kinds) == 1)))
         at += 1
     return values, at
 
@@ -211,7 +225,7 @@ def _defaults(kinds: list[str], required: int, bare: bool) -> list[Any]:
     for position, kind in enumerate(kinds, 1):
         if kind in _LATER and (position <= required or (position == 1 and not (bare and kind == "table"))):
             values.append(Later(kind, "", position))
-        elif position > required:
+        elif position > required and (bare or kind != "unit"):
             break
         elif position == 1:
             values.append(_bind(kind, "", 1))

@@ -32,6 +32,8 @@ _allowed = re.compile(r"[A-Za-z0-9_.]*+").match
 def parse_name(text: str | bytes) -> Name:
     """Checks a name; ValueError carries HAProxy's message."""
     name = text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else text
+    if not name:
+        raise ValueError("Empty variable name cannot be accepted")
     scope, _, rest = name.partition(".")
     if scope not in SCOPES or not rest:
         raise ValueError(

@@ -16,21 +16,7 @@ pytestmark = requires("haproxy")
 
 HTTP = ("mode http",)
 PRELUDE = "backend tab from base\n stick-table type ip size 1k\n server s 127.0.0.1:1\nuserlist ul\n"
-FORMS = (
-    "",
-    "()",
-    "(zork)",
-    "(1)",
-    "(zork,1)",
-    "(1,zork)",
-    "(1,tab)",
-    "(tab)",
-    "(a,b,c,d,e,f)",
-    "(1,2,3)",
-    "(",
-    "(1",
-    ")",
-)
+FORMS = ("(zork)", "(a,b,c,d,e,f)", "(", "(1", ")")  # of words without a signature too
 PLACES = (
     "tcp-request connection accept if {{ {} -m found }}",
     "tcp-request session accept if {{ {} -m found }}",
@@ -226,11 +212,42 @@ def _valid(name: str, signature: str) -> str:
     return f"{name}({','.join(given)})" if given else name
 
 
+_WRONG = {
+    "integer": ("zork", "1x", "99999999999999999999", "-1", "0", "1.5"),
+    "delay": ("zork", "5x"),
+    "size": ("zork", "5x"),
+    "IPv4 address": ("zork", "1.2.3", "1.2.3.300", "::1"),
+    "IPv6 address": ("zork", "1.2.3.4"),
+    "IPv4 mask": ("zork", "33", "-1"),
+    "IPv6 mask": ("zork", "129", "ffff::"),
+    "table": ("zork", "b"),
+    "frontend": ("zork", "tab"),
+    "server": ("zork", "tab/zork", "zork/s"),
+    "regex": ("(", "["),
+}
+
+
+def _typed(name: str, signature: str) -> list[str]:
+    """The word without arguments, with each number of valid ones, with one too many, and with each one wrong."""
+    kinds = [kind for kind in re.split(r"[,\[\]()]+", signature) if kind]
+    good = [_GOOD.get(kind, "1") for kind in kinds]
+    lists = [good[:count] for count in range(1, len(good) + 1)]
+    lists += [[*good, "1"], [*good, ""], [*good[:1], "", ""]]
+    for at, kind in enumerate(kinds):
+        for wrong in ("zork", "1", "", *_WRONG.get(kind, ())):
+            lists += [[*good[:at], wrong, *good[at + 1 :]], [*good[:at], wrong]]
+    return list(dict.fromkeys([name, f"{name}()", *(f"{name}({','.join(given)})" for given in lists)]))
+
+
 # What differs knowingly: HAProxy prints freed memory; a warning of several lines names no line and no section;
 # PCRE's sentences; what later versions can read of requests while responses are processed.
-_NOISE = ("parsing acl keyword", "\ufffd", "character '[ALERT]", "is not a dotted number", "http_auth_group()")
-# Words whose arguments later versions take otherwise, or whose factories check less than HAProxy (bin, TLS names).
-_OTHERWISE = ("bytes", "bin", "be2dec", "be2hex", "_dn(1,2,3)", "fc_rtt", "query", "body_param", "urlp(")
+_NOISE = ("parsing acl keyword", "\ufffd", "character '[ALERT]", "is not a dotted number")
+# Options that words have since 2.6.
+_NEWER = (
+    *("query(", "body_param(txn.a,", "urlp(a,b,"),
+    *(f"{name}(txn.a,{between}," for name in ("url_param", "urlp", "urlp_val") for between in ("txn.a", "")),
+)
+_ALIKE = re.compile(r"map_(?!str|beg_int|reg|ip)")  # maps differ by what they match, not by their arguments
 
 
 def _told(differences: list[Difference]) -> str:
@@ -243,7 +260,7 @@ def _severities(cases: list[Case]) -> list[Difference]:
         each
         for each in _asked(cases)
         if each.weight == "severity"
-        and not any(word in each.case.line for word in _OTHERWISE)
+        and not any(word in each.case.line for word in _NEWER)
         and not re.search(r"response.*\breq[._]ver", each.case.line)
     ]
 
@@ -274,6 +291,30 @@ def test_arguments_of_converters_are_judged_alike(form: str) -> None:
     names = _listed("cnv")
     assert len(names) > 100
     differences = _severities([Case("listen", f"acl a path,{name}{form} -m found", HTTP) for name in names])
+    assert not differences, _told(differences)
+
+
+def test_typed_arguments_of_fetches_are_judged_alike() -> None:
+    words = [word for name, signature in _listed("smp").items() for word in _typed(name, signature)]
+    differences = _severities([Case("listen", f"acl a {word} -m found", HTTP) for word in words])
+    assert not differences, _told(differences)
+
+
+def test_typed_arguments_of_converters_are_judged_alike() -> None:
+    names = {name: signature for name, signature in _listed("cnv").items() if not _ALIKE.match(name)}
+    words = [word for name, signature in names.items() for word in _typed(name, signature)]
+    differences = _severities([Case("listen", f"acl a path,{word} -m found", HTTP) for word in words])
+    assert not differences, _told(differences)
+
+
+def test_groups_of_user_lists_are_judged_alike() -> None:
+    lines = [
+        *(f"acl a http_auth_group(ul){rest}" for rest in (" g", " h", " g h", " -m found", ",lower -m found", " -- g")),
+        *(f"http-request deny if {{ http_auth_group(ul){rest} }}" for rest in (" g", " h", " -f /dev/null")),
+        "http-request set-header a %[http_auth_group(ul)]",
+        "acl a http_auth(ul) x",
+    ]
+    differences = list(compare([Case("listen", line, HTTP) for line in lines], "userlist ul\n group g\n"))
     assert not differences, _told(differences)
 
 

@@ -55,6 +55,10 @@ def value(text: str) -> object:
         ("str(f1_f2_f3__f5),word(9,_)", b""),
         ("str(abcdef),bytes(1,2)", b"bc"),
         ("str(abcdef),bytes(6)", b""),
+        ("str(abcdef),bytes(-1)", b""),
+        ("str(abcdef),bytes(0,0)", b""),
+        ("str(abcdef),bytes(2,)", b"cdef"),
+        ("str(a.b.c),field(2,.,)", b"b"),
         ("str(abcdef),bytes(txn.m)", b""),
         ("str(abcdef),bytes(1,txn.m)", b""),
         ("str(abcdef),bytes(1,txn.none)", MISS),
@@ -123,8 +127,18 @@ def test_converters_yield(text: str, result: object) -> None:
     ("text", "message"),
     [
         ("str(a),field(0,_)", "invalid args in converter 'field' : Unexpected value 0 for index"),
-        ("str(a),bytes(-1)", "invalid args in converter 'bytes' : a negative offset selects nothing"),
-        ("str(a),bytes(0,0)", "invalid args in converter 'bytes' : a length below 1 selects nothing"),
+        (
+            "str(a),bytes",
+            "invalid arg 1 in converter 'bytes' : expected type 'integer' at position 1, but got nothing",
+        ),
+        (
+            "str(a),bytes(x)",
+            "invalid arg 1 in converter 'bytes' : failed to parse 'x' as type 'integer' at position 1",
+        ),
+        ("bin(00),be2dec(:,2,2)", "invalid args in converter 'be2dec' : Unsupported truncate value (2)"),
+        ("bin(00),be2hex(:,2,-1)", "invalid args in converter 'be2hex' : Unsupported truncate value (-1)"),
+        ("int(1),http_date(1,)", "invalid args in converter 'http_date' : expects 's', 'ms' or 'us', got ''"),
+        ("str(a),ipmask(24,,)", "invalid arg 2 in converter 'ipmask' : expected ')' before ',)'"),
         ("str(a),word(1,'')", "invalid args in converter 'word' : Empty separators list"),
         (
             "str(a),regsub(a,x,z)",

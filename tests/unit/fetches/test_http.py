@@ -279,7 +279,7 @@ def test_tcp_mode_finds_http_in_raw_bytes() -> None:
         ("bin(0a0)", "an even number of hex digit is expected"),
         ("bool(2)", "Expects 'true', 'false', '0' or '1'"),
         ("fc_rtt(x)", "expects 'us' or 'ms', got 'x'"),
-        ("distcc_param(ARG)", "a token name must be exactly 4 characters"),
+        ("distcc_param(ARG)", "token name must be exactly 4 characters"),
     ],
 )
 def test_wrong_arguments_are_refused_while_parsing(text: str, message: str) -> None:

@@ -31,7 +31,7 @@ def test_a_variable_keeps_its_value_until_it_is_unset(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "a", "txn", "txn.", ".x", "foo.x", "txn.a-b", "txn.é", "txn.a b"])
 def test_bad_names_are_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=r"invalid (variable name|syntax at char)"):
+    with pytest.raises(ValueError, match=r"invalid (variable name|syntax at char)|Empty variable name"):
         variables.parse_name(name)
 
 
