@@ -23,7 +23,7 @@ class Stream:
         "captures_request",  # list of bytes | None, one per declared capture slot
         "captures_response",
         "connect_start",
-        "cookie_dates",  # (last, first) visit in its persistence cookie, seconds since 1970 (0: none), or None
+        "cookie_dates",  # set by Persistence.lookup: its (last, first) visit, seconds since 1970, 0 for none; or None
         "cookie_request",  # b"N", b"I", b"V" ...: persistence state of the request cookie for the log
         "cookie_response",
         "end_cause",  # second termination character, b"-" while it runs
@@ -54,7 +54,7 @@ class Stream:
         "unique_id",  # bytes once made
         "variables",  # dict for txn, req, res scopes: {"txn.name": Typed}, or None
         "reused",  # the server connection had served before
-        "persist_rule",  # "force-persist" or "ignore-persist" when such a rule of the backend holds, else ""
+        "persist_rule",  # set by Persistence.lookup: "force-persist" or "ignore-persist" when such a rule of the backend holds, else ""
         "persistent",  # server was imposed by persistence (cookie, stick): redispatch rules differ
         "slot",  # the server whose slot this stream holds (server/assign.py), or None
         "waiting",  # its server.waiting.Entry while it is queued, or None
@@ -102,7 +102,6 @@ class Stream:
         self.end_state = b"-"
         self.end_cause = b"-"
         self.cookie_request = b"-"
-        self.cookie_dates: tuple[int, int] | None = None
         self.cookie_response = b"-"
         self.retries = 0
         self.redispatched = False
@@ -120,7 +119,6 @@ class Stream:
         self.tarpit = False
         self.reused = False
         self.persistent = False
-        self.persist_rule = ""
         self.data = b""
         self.number = 0
         self.received = 0
@@ -133,6 +131,9 @@ class Stream:
         self.timeout_tunnel: float | None = None
         self.retry_disabled = False
         self.addresses_before: tuple[bytes | None, int, bytes | None, int] | None = None
+
+    cookie_dates: tuple[int, int] | None
+    persist_rule: str
 
     inspected = False
     """The frontend's `tcp-request content` rules have seen it before it was known to speak HTTP."""

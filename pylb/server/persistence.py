@@ -100,6 +100,7 @@ class Persistence:
         `persistent` of the stream, and takes out of the request what is not for servers. `chosen` by a use-server rule
         goes first."""
         rule = stream.persist_rule = self._rule(stream) if self.rules else ""
+        stream.cookie_dates = None
         server = chosen
         request = stream.request
         if not self.name or request is None:

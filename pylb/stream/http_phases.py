@@ -231,7 +231,7 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
         back = stream.back
     steps = backend.has_response_steps or frontend.has_response_steps or worker.after_response is not None
     if steps:
-        if response.status in backend.retry_statuses:
+        if backend.retry_statuses and response.status in backend.retry_statuses:
             response = yield from again(run, stream, worker, response)
             if response is None:
                 return
