@@ -54,7 +54,7 @@ class Stream:
         "unique_id",  # bytes once made
         "variables",  # dict for txn, req, res scopes: {"txn.name": Typed}, or None
         "reused",  # the server connection had served before
-        "persist_rule",  # set by Persistence.lookup: "force-persist" or "ignore-persist" when such a rule of the backend holds, else ""
+        "persist_rule",  # set by Persistence.lookup: "force-persist", "ignore-persist" or ""
         "persistent",  # server was imposed by persistence (cookie, stick): redispatch rules differ
         "slot",  # the server whose slot this stream holds (server/assign.py), or None
         "waiting",  # its server.waiting.Entry while it is queued, or None
