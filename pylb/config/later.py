@@ -1,6 +1,6 @@
 """Words of HAProxy that nobody has given a meaning: understood, checked, reported, not acted upon. Loaded last.
 
-The rows stand in later_global, later_proxy, later_sections, later_options and tuning; a name that another room has
+The rows stand in later_global, later_proxy, later_options and tuning; a name that another room has
 declared is skipped, so that implementing a word means declaring it there and nothing here. HARMLESS words can be left
 without effect; an UNSAFE one decides who may connect, what is encrypted or which rule fires, and starting with it needs
 an explicit permission.
@@ -18,13 +18,11 @@ from pylb.config import (
     later_global,
     later_options,
     later_proxy,
-    later_sections,
     proxy,
     tables,
     tuning,
 )
 from pylb.config.reader import run_as
-from pylb.config.sections import declare_named
 from pylb.config.shapes import Row, declare_rows
 from pylb.config.words import Line, Words
 from pylb.errors import ConfigError
@@ -68,22 +66,6 @@ def _option(name: str, row: Row) -> Callable[[Words, Any], None]:
     return take
 
 
-def declare_sections() -> None:
-    for entry in later_sections.SECTIONS:
-        if registry.find(Kind.SECTION, entry.kind) is None:
-            declare_named(
-                entry.kind,
-                entry.meaning,
-                missing=entry.missing,
-                duplicate=entry.duplicate,
-                words=entry.words,
-                named=entry.named,
-                strict_name=entry.strict_name,
-                status=Status.HARMLESS,
-            )
-        declare_rows(entry.rows, (entry.kind,))
-
-
 def declare_old_spelling(old: str, modern: str, places: tuple[str, ...]) -> None:
     """A word that HAProxy renamed: the new one does the work."""
     if registry.find(Kind.KEYWORD, old, places[0]) is not None:
@@ -117,7 +99,6 @@ def declare_all() -> None:
     for rows, places in later_proxy.TABLES:
         declare_rows(rows, places)
     proxy.declare_flags()
-    declare_sections()
     declare_options(later_options.BIND, Kind.BIND, "bind line")
     declare_options(later_options.SERVER, Kind.SERVER, "server line")
     for old, modern, places in (

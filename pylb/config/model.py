@@ -196,6 +196,7 @@ class Configuration:
         self.wants: list[Callable[[Configuration], None]] = []  # checks of references, run when everything is read
         self.used: dict[int, Use] = {}  # id of a registry Word -> where it was used; see `use`
         self.tails: dict[tuple[object, ...], Tail] = {}  # of server lines, by their words (server/templates.py)
+        self.certificates: dict[str, Span] = {}  # files that bind lines have loaded, and where first
         self.pieces: dict[tuple[str, str], tuple[dict[str, Any], Use]] = {}  # the same of single options
 
     def use(self, word: Word, span: Span) -> Use:

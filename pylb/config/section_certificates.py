@@ -1,6 +1,7 @@
 """crt-store and acme: certificates under names, and how they are renewed (manual 12.7 and 12.8; HAProxy 3.0 on).
 
-Files are looked at while the section is read, as those of bind lines are. Nothing is renewed yet.
+Files are looked at while the section is read, as those of bind lines are. Nothing is renewed yet. All of it is
+harmless without effect: TLS itself refuses to start, and what names a certificate (a bind line, a JWT) decides alone.
 """
 
 from __future__ import annotations
@@ -8,17 +9,29 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from pylb.config.addresses import numeric_family
 from pylb.config.model import Record
-from pylb.config.section_shapes import declare_section, take_timer
+from pylb.config.section_shapes import choose, open_section, take_timer, want_section
 from pylb.config.sections import check_name, no_more_words
+from pylb.config.shapes import EXPERIMENTAL
 from pylb.config.tls_files import LOAD, base_of, check_certificate, located
 from pylb.config.units import parse_integer
-from pylb.errors import ConfigError
+from pylb.errors import ConfigError, Span, did_you_mean
 from pylb.registry import Status, keyword, section
 
 if TYPE_CHECKING:
     from pylb.config.model import Configuration
-    from pylb.config.words import Line
+    from pylb.config.words import Line, Words
+
+
+def _experimental(line: Line, what: str, span: Span) -> None:
+    if not line.config.globals.get(EXPERIMENTAL):
+        line.config.report.alert(
+            f"'{what}' directive is experimental, must be allowed via a global '{EXPERIMENTAL}'", span
+        )
+
+
+READY = ("cli", "dns", "delay", "none")
 
 
 @section("crt-store", usage="[<name>]", status=Status.HARMLESS)
@@ -42,7 +55,7 @@ def _folder(line: Line) -> None:
 
 @keyword("crt-base", places="crt-store", usage="<dir>", status=Status.HARMLESS)
 def crt_base(line: Line) -> None:
-    """Folder of the certificates of this section; stands before its `load` lines. The global one is not used here."""
+    """Folder of the section's certificates, instead of the global one; stands before the `load` lines."""
     _folder(line)
 
 
@@ -63,23 +76,19 @@ def key_base(line: Line) -> None:
 def load(line: Line) -> None:
     """Loads a certificate, with the key and other files that are not in the same PEM file.
 
-    Errors: no `crt`, a word or value that is not known, a word given twice, a file that is not there or does not fit.
+    Errors: no `crt`, a word or value that is not known, a word given twice, a file that is not there or does not fit,
+    a certificate that a line above has loaded without this section, an acme section that does not exist.
     """
     words = line.args()
     given: dict[str, str] = {}
     while not words.end:
         name = words.next()
-        choices = LOAD.get(name)
-        if choices is None:
-            words.fail(f"unknown parameter '{name}' for 'load' in 'crt-store' section.")
+        if name not in LOAD:
+            near = did_you_mean(name, LOAD)
+            words.fail(f"unknown parameter '{name}' for 'load' in 'crt-store' section{near or '.'}")
         if name in given:
             words.fail(f"'{name}' is set twice on this 'load' line.")
-        value = words.next(f"'{name}' expects a value on a 'load' line.")
-        if choices and value not in choices:
-            words.fail(f"'{name}' expects {' or '.join(repr(choice) for choice in choices)}, got '{value}'.")
-        if name == "bits" and parse_integer(value) <= 0:
-            words.fail(f"'bits' expects a positive number, got '{value}'.")
-        given[name] = value
+        given[name] = _parameter(line, words, name)
     if "crt" not in given:
         raise ConfigError("'load' expects a 'crt' parameter with the name of a certificate.", line.span)
     record: Record = line.record
@@ -92,11 +101,37 @@ def load(line: Line) -> None:
     _check_files(line, record, given)
 
 
+def _parameter(line: Line, words: Words, name: str) -> str:
+    value = words.next(f"'{name}' expects a value on a 'load' line.")
+    choices = LOAD[name]
+    if choices and value not in choices:
+        words.fail(f"'{name}' expects {' or '.join(repr(choice) for choice in choices)}, got '{value}'.")
+    if name == "bits" and parse_integer(value) <= 0:
+        words.fail(f"'bits' expects a positive number, got '{value}'.")
+    if name == "acme":
+        _experimental(line, name, words.last_span)
+    if name == "ips":
+        for address in value.split(","):
+            if not numeric_family(address):
+                words.fail(f"'ips' expects IP addresses separated by commas, got '{address}'.")
+    if name == "domains" and not all(value.split(",")):
+        words.fail(f"'domains' expects names separated by commas, got '{value}'.")
+    return value
+
+
 def _check_files(line: Line, record: Record, given: dict[str, str]) -> None:
-    """What a line names must be there, unless the certificate is made or fetched."""
+    """What a line names must be there, unless the certificate is made or fetched; and nobody may use it before."""
+    crt = located(given["crt"], record.get("crt-base") or base_of(line.config, "crt-base"))
+    used = line.config.certificates.get(crt)
+    if used is not None:
+        raise ConfigError(
+            f"'load' : the certificate '{crt}' is already in use at {used.file}:{used.line}, "
+            "a 'crt-store' has to stand before.",
+            line.span,
+        )
+    record.values.setdefault("paths", set()).add(crt)
     if "acme" in given or given.get("generate-dummy") == "on":
         return
-    crt = located(given["crt"], record.get("crt-base") or base_of(line.config, "crt-base"))
     try:
         if "key" not in given:
             check_certificate(crt, folders=False)
@@ -114,12 +149,17 @@ def _check_files(line: Line, record: Record, given: dict[str, str]) -> None:
 
 # -- acme ------------------------------------------------------------------------------------------------------------
 
-declare_section(
-    "acme",
-    "An account and the way to renew certificates from it (RFC 8555).",
-    missing="'acme' expects a <name> argument.",
-    duplicate="acme section '{name}' already exists (declared at {where}).",
-)
+
+@section("acme", usage="<name>", status=Status.HARMLESS)
+def open_acme(line: Line) -> Record:
+    """An account and the way to renew certificates from it (RFC 8555). Needs `expose-experimental-directives`."""
+    record = open_section(
+        line,
+        missing="'acme' expects a <name> argument.",
+        duplicate="acme section '{name}' already exists (declared at {where}).",
+    )
+    _experimental(line, "acme", line.span)
+    return record
 
 
 def _text(line: Line) -> str:
@@ -139,19 +179,29 @@ for _name, _doc in (
     ("profile", "Profile to ask the authority for."),
     ("provider-name", "Name of the DNS provider, for the tool that writes its records."),
     ("acme-vars", "Further settings for the tool that writes DNS records."),
-    ("eab-key-id", "File with the key identifier of an external account."),
-    ("eab-mac-key", "File with the key of an external account."),
 ):
     keyword(_name, places="acme", usage="<text>", status=Status.HARMLESS, doc=_doc)(_text)
+
+
+def _account_file(line: Line) -> None:
+    path = _text(line)
+    if not os.path.isfile(path):
+        raise ConfigError(f"'{line.name}' in 'acme' section : cannot open the file '{path}'.", line.spans[1])
+
+
+for _name, _doc in (
+    ("eab-key-id", "File with the key identifier of an external account; it has to be there, and may be empty."),
+    ("eab-mac-key", "File with the key of an external account in base64; it has to be there, and may be empty."),
+):
+    keyword(_name, places="acme", usage="<file>", status=Status.HARMLESS, doc=_doc)(_account_file)
 
 
 def _choice(name: str, choices: tuple[str, ...], doc: str) -> None:
     def store(line: Line) -> None:
         words = line.args()
-        text = words.next(f"'{name}' in 'acme' section requires an argument.")
-        if text not in choices:
-            listed = ", ".join(f"'{choice}'" for choice in choices)
-            words.fail(f"'{name}' in 'acme' section supports {listed}, got '{text}'.")
+        listed = ", ".join(f"'{choice}'" for choice in choices)
+        wrong = f"'{name}' in 'acme' section supports {listed}, got '{{got}}'"
+        text = choose(words, choices, f"'{name}' in 'acme' section requires an argument", wrong)
         words.finish()
         line.set(text)
 
@@ -182,9 +232,11 @@ def challenge_ready(line: Line) -> None:
     text = words.next("'challenge-ready' in 'acme' section requires an argument.")
     chosen = text.split(",")
     for choice in chosen:
-        if choice not in ("cli", "dns", "delay", "none"):
+        if choice not in READY:
+            near = did_you_mean(choice, READY)
             words.fail(
-                f"'challenge-ready' in 'acme' section supports 'cli', 'dns', 'delay' and 'none', got '{choice}'."
+                "'challenge-ready' in 'acme' section supports 'cli', 'dns', 'delay' and 'none', "
+                f"got '{choice}'{near or '.'}"
             )
     if "none" in chosen and len(chosen) > 1:
         words.fail("'challenge-ready' in 'acme' section cannot combine 'none' with other values.")
@@ -201,8 +253,14 @@ def dns_time(line: Line) -> None:
 
 
 def check(config: Configuration) -> None:
+    """An account needs its directory, and certificates their account."""
     for record in config.sections.get("acme", {}).values():
+        where = f"acme section '{record.name}' (declared at {record.span.file}:{record.span.line})"
         if not record.get("directory"):
-            config.report.alert(
-                f"acme section '{record.name}' (declared at {record.span.file}:{record.span.line}) has no 'directory'."
-            )
+            config.report.alert(f"{where} has no 'directory'.")
+        if record.get("challenge-ready") and not str(record.get("challenge", "")).startswith("dns"):
+            config.report.notice(f"{where}: 'challenge-ready' is for the challenges dns-01 and dns-persist-01.")
+    for record in config.sections.get("crt-store", {}).values():
+        for given in record.get("load", ()):
+            if "acme" in given:
+                want_section(config, "acme", given["acme"], record.span, f"'load crt {given['crt']}'")

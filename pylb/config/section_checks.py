@@ -17,7 +17,6 @@ from pylb.config import (
     section_program,
     section_resolvers,
     section_ring,
-    section_watching,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ CHECKS: Final[list[Callable[[Configuration], None]]] = [
     section_mailers.check,
     section_peers.check,
     section_certificates.check,
-    section_watching.check,
 ]
 
 

@@ -1,6 +1,7 @@
 """log-forward: log messages that are received and sent on (manual, chapter 12.6). Only checked so far.
 
-`log` in this section is declared by the room log.
+`log` in this section is declared by the room log. `bind` and `dgram-bind` are UNSAFE: whoever sends logs here would
+believe that they are kept. The other words say how, and are harmless without the sockets.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from pylb.config.model import BindLine
 from pylb.config.section_options import bind_options
 from pylb.config.section_shapes import odd_unit, open_section, resolvable
 from pylb.config.units import parse_integer
-from pylb.errors import ConfigError
+from pylb.errors import ConfigError, did_you_mean
 from pylb.registry import Kind, Status, keyword, section
 
 if TYPE_CHECKING:
     from pylb.config.model import Address, Configuration, Record
     from pylb.config.words import Line, Words
 
+UNHEARD = "nothing is received"
 HOST = ("replace", "fill", "keep", "append")
 
 
@@ -58,7 +60,7 @@ def _addresses(line: Line, words: Words, *, stream: bool) -> list[Address]:
     return found
 
 
-@keyword("bind", places="log-forward", usage="<address> [param*]", status=Status.HARMLESS)
+@keyword("bind", places="log-forward", usage="<address> [param*]", status=Status.UNSAFE, note=UNHEARD)
 def bind(line: Line) -> None:
     """A stream socket on which messages are received, with options of bind lines."""
     words = line.args()
@@ -73,7 +75,7 @@ def bind(line: Line) -> None:
     bind_options(words, record, f"'bind {line.words[1]}' in section 'log-forward'")
 
 
-@keyword("dgram-bind", places="log-forward", usage="<address> [param*]", status=Status.HARMLESS)
+@keyword("dgram-bind", places="log-forward", usage="<address> [param*]", status=Status.UNSAFE, note=UNHEARD)
 def dgram_bind(line: Line) -> None:
     """A datagram socket on which messages are received. Options of bind lines are read; few have a meaning here."""
     words = line.args()
@@ -121,12 +123,16 @@ def timeout_client(line: Line) -> None:
 def _unknown_timeout(line: Line) -> None:
     """`timeout` with another name: a mistake."""
     words = line.args()
-    raise ConfigError(f"unknown keyword 'timeout {words.peek() or ''}' in log-forward section.", words.span)
+    got = words.peek() or ""
+    near = did_you_mean(got, ("client",)).removeprefix("; ")
+    raise ConfigError(f"unknown keyword 'timeout {got}' in log-forward section.", words.span, near)
 
 
 def _unknown_option(line: Line) -> None:
     """`option` with another name: a mistake."""
-    raise ConfigError("unknown keyword 'option' in log-forward section.", line.span)
+    names = ("assume-rfc6587-ntf", "dont-parse-log", "host")
+    near = did_you_mean(line.args().peek() or "", names).removeprefix("; ")
+    raise ConfigError("unknown keyword 'option' in log-forward section.", line.span, near)
 
 
 registry.declare(Kind.KEYWORD, "timeout", _unknown_timeout, places="log-forward", status=Status.HARMLESS)
@@ -152,7 +158,8 @@ def option_host(line: Line) -> None:
     words = line.args()
     choice = words.accept(*HOST)
     if choice is None:
-        words.fail("option host expects {replace|fill|keep|append}.", last=False)
+        near = did_you_mean(words.peek() or "", HOST).removeprefix("; ")
+        words.fail("option host expects {replace|fill|keep|append}.", near, last=False)
     line.set(choice)
 
 

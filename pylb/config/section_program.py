@@ -1,4 +1,8 @@
-"""program: programs that the master starts beside the workers (manual of HAProxy up to 3.2). Only checked so far."""
+"""program: programs that the master starts beside the workers (manual of HAProxy up to 3.2). Only checked so far.
+
+`command` is UNSAFE: what the program does for the proxies (an engine that decides, a helper) would be missing. The other
+words say how it runs, and are harmless as long as it does not.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +29,7 @@ declare_section(
 family("option", "program", "'option' expects an option name.", "unknown option '{word}'.")
 
 
-@keyword("command", places="program", usage="<command> [argument*]", status=Status.HARMLESS)
+@keyword("command", places="program", usage="<command> [argument*]", status=Status.UNSAFE, note="not started")
 def command(line: Line) -> None:
     """The program and its arguments."""
     words = line.args()

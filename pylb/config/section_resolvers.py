@@ -13,7 +13,7 @@ from pylb.config.model import ServerLine
 from pylb.config.section_options import server_options
 from pylb.config.section_shapes import declare_section, family, resolvable, take_timer
 from pylb.config.units import parse_integer
-from pylb.errors import ConfigError
+from pylb.errors import ConfigError, did_you_mean
 from pylb.registry import Status, keyword
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def hold(line: Line) -> None:
         raise ConfigError(
             f"'hold' unknown <event>: '{event}', expects either 'nx', 'timeout', 'valid', 'obsolete' or 'other'.",
             event_span,
+            did_you_mean(event, EVENTS).removeprefix("; "),
         )
     line.record.values.setdefault("hold", {})[event] = value
 

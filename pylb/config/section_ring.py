@@ -1,6 +1,7 @@
 """ring: a buffer of messages, and the servers that it is emptied to (manual, chapter 12.5). Only checked so far.
 
-HAProxy 2.6 took plain numbers of bytes where later versions take k, m and g; both are accepted here.
+Nothing is written to a ring yet, so its words are harmless without effect, `server` aside: those who collect the lines
+elsewhere would miss them. HAProxy 2.6 took plain numbers of bytes where later versions take k, m and g; both are accepted here.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pylb.config.model import ServerLine
 from pylb.config.section_options import server_options
 from pylb.config.section_shapes import declare_section, family, resolvable, take_timer
 from pylb.config.units import parse_size
-from pylb.errors import ConfigError
+from pylb.errors import ConfigError, did_you_mean
 from pylb.registry import Status, keyword
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def ring_format(line: Line) -> None:
     words = line.args()
     text = "" if words.end else words.next()
     if text not in FORMATS:
-        words.fail(f"unknown format '{text}'.")
+        words.fail(f"unknown format '{text}'.", did_you_mean(text, FORMATS).removeprefix("; "))
     line.set(text)
 
 
@@ -107,7 +108,7 @@ def backing_file(line: Line) -> None:
     line.set(path)
 
 
-@keyword("server", places="ring", usage="<name> <address> [param*]", status=Status.HARMLESS)
+@keyword("server", places="ring", usage="<name> <address> [param*]", status=Status.UNSAFE, note="nothing is sent")
 def server(line: Line) -> None:
     """A syslog server over TCP that receives the messages, with options of server lines."""
     words = line.args()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NoReturn
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final
 
 from pylb import registry
 from pylb.config import units
@@ -17,11 +17,11 @@ from pylb.config.addresses import check_numeric, numeric_family
 from pylb.config.defaults import odd_character
 from pylb.config.model import Record
 from pylb.config.sections import check_name, no_more_words
-from pylb.errors import NOWHERE, ConfigError, Span
+from pylb.errors import NOWHERE, ConfigError, Span, did_you_mean
 from pylb.registry import Kind, Status
 
 if TYPE_CHECKING:
-    from pylb.config.model import Address
+    from pylb.config.model import Address, Configuration
     from pylb.config.words import Line, Words
 
 MOST: Final = "maximum value is 2147483647 ms (~24.8 days)"
@@ -122,23 +122,39 @@ def whole(text: str) -> bool:
     return bool(_WHOLE.match(text))
 
 
-def unlisted(line: Line, message: str) -> NoReturn:
-    raise ConfigError(message, line.spans[1] if len(line.spans) > 1 else line.span)
+def choose(words: Words, known: Iterable[str], missing: str, unknown: str) -> str:
+    """One of the known words. The sentences have no full stop; `unknown` shows {got}, and the nearest word follows."""
+    text = words.next(f"{missing}.")
+    listed = tuple(known)
+    if text not in listed:
+        words.fail(unknown.format(got=text) + (did_you_mean(text, listed) or "."))
+    return text
+
+
+def want_section(config: Configuration, kind: str, name: str, span: Span, who: str) -> None:
+    """Reports a section that is named and not there. To be called when everything is read."""
+    known = config.sections.get(kind, {})
+    if name not in known:
+        hint = did_you_mean(name, known).removeprefix("; ")
+        config.report.alert(f"{who} : unable to find the {kind} section '{name}'.", span, hint)
 
 
 def family(
     name: str, place: str | tuple[str, ...], missing: str, unknown: str, *, silent: bool = False
 ) -> Callable[[Line], None]:
     """Declares the first word of a family (`timeout`, `option`) for lines whose second word is not one of it."""
+    places = (place,) if isinstance(place, str) else place
 
     def stray(line: Line) -> None:
         if silent:
             return
         words = line.args()
-        raise ConfigError(
-            missing if words.end else unknown.format(word=words.peek()),
-            line.span if words.end else words.span,
-        )
+        if words.end:
+            raise ConfigError(missing, line.span)
+        names = (known for at in places for known in registry.names(Kind.KEYWORD, at))
+        members = [known.removeprefix(f"{name} ") for known in names if known.startswith(f"{name} ")]
+        got = words.peek() or ""
+        raise ConfigError(unknown.format(word=got), words.span, did_you_mean(got, members).removeprefix("; "))
 
     registry.declare(
         Kind.KEYWORD,

@@ -1,4 +1,4 @@
-"""What opens a section: global, the proxies, and every named section as a Record of its own.
+"""What opens a section: global and the proxies. Named sections open beside their words (section_shapes.py).
 
 A factory checks the header line and returns the record that the following lines fill. Proxies start as copies of the
 defaults section they name, or of the last one before them.
@@ -12,7 +12,7 @@ from pylb.config.model import ProxyConfig, Record
 from pylb.config.reader import run_as
 from pylb.config.words import Line
 from pylb.errors import ConfigError
-from pylb.registry import Kind, Status, section
+from pylb.registry import Kind, section
 
 
 def check_name(line: Line, name: str) -> None:
@@ -110,44 +110,3 @@ for _kind, _doc in (
     ("listen", "A frontend and a backend in one section."),
 ):
     registry.declare(Kind.SECTION, _kind, open_proxy, usage="<name> [from <defaults>]", orphan=_orphan, doc=_doc)
-
-
-def declare_named(
-    kind: str,
-    doc: str,
-    *,
-    missing: str,
-    duplicate: str = "",
-    words: int | None = 2,
-    named: bool = True,
-    strict_name: bool = True,
-    status: Status = Status.FULL,
-    note: str = "",
-) -> None:
-    """Declares a section whose lines fill a Record in `configuration.sections[kind][name]`.
-
-    `missing` is the sentence for a header without a name, `duplicate` the one for a name that was taken before.
-    """
-
-    def open_named(line: Line) -> Record:
-        if named and len(line.words) < 2:
-            raise ConfigError(missing, line.span)
-        name = line.words[1] if len(line.words) > 1 else ""
-        if strict_name:
-            check_name(line, name)
-        if words is not None:
-            no_more_words(line, words)
-        records = line.config.sections.setdefault(kind, {})
-        known = records.get(name)
-        if known is not None and not duplicate:
-            return known  # the section goes on
-        record = Record(kind, name, line.span)
-        if known is not None:
-            where = f"{known.span.file}:{known.span.line}"
-            line.config.report.alert(duplicate.format(name=name, where=where), line.span)
-            return record
-        records[name] = record
-        return record
-
-    usage = "<name>" if named else ""
-    registry.declare(Kind.SECTION, kind, open_named, usage=usage, doc=doc, status=status, note=note)

@@ -60,6 +60,11 @@ def base_of(config: Configuration, name: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
+def in_store(config: Configuration, path: str) -> bool:
+    """Whether a crt-store has loaded the certificate, perhaps with a key from elsewhere."""
+    return any(path in store.get("paths", ()) for store in config.sections.get("crt-store", {}).values())
+
+
 def check_certificate(path: str, *, folders: bool = True) -> int:
     """Demands a certificate with its key, or a folder of them; how many there were."""
     try:
@@ -233,8 +238,12 @@ def _check_entry(text: str, where: str, words: Words) -> int:
                 f"'bind' : 'crt-list' : {where} malformated line, filters can't be between filename and options!"
             )
     given = _check_options(options, where, words)
-    if not parts[0].startswith("@") and "generate-dummy" not in given and "key" not in given:
-        check_certificate(located(parts[0], base_of(config, "crt-base")))
+    path = located(parts[0], base_of(config, "crt-base"))
+    if parts[0].startswith("@") or in_store(config, path):
+        return 1
+    if "generate-dummy" not in given and "key" not in given:
+        check_certificate(path)
+    config.certificates.setdefault(path, words.last_span)
     return 1
 
 

@@ -92,12 +92,13 @@ def _value(name: str, missing: str, doc: str) -> None:
 def _certificate(words: Words, bind: BindLine, name: str, text: str) -> None:
     if text.startswith("@"):
         return _stored(words, bind, text)
+    config = words.line.config
+    path = tls_files.located(text, tls_files.base_of(config, "crt-base"))
     try:
-        count = tls_files.check_certificate(
-            tls_files.located(text, tls_files.base_of(words.line.config, "crt-base")), folders=name == "crt"
-        )
+        count = 1 if tls_files.in_store(config, path) else tls_files.check_certificate(path, folders=name == "crt")
     except ValueError as error:
         words.fail(str(error))
+    config.certificates.setdefault(path, words.last_span)
     bind.values["certificates"] = bind.values.get("certificates", 0) + count
 
 

@@ -123,7 +123,8 @@ def _set(words: Words, site: Site, step: CheckStep, name: str) -> None:
     words.rest()  # HAProxy does not look at what follows
 
 
-def _take(line: Line) -> None:
+def take(line: Line) -> None:
+    """Reads one step of a proxy, or of the backend that a healthcheck section keeps."""
     if line.place == "frontend":
         line.warning(f"'{line.name}' ignored because frontend '{line.proxy.name}' has no backend capability.")
     table = _TABLES[line.name]
@@ -190,11 +191,11 @@ SWITCHES: Final = ("disable-on-404", "send-state")
 def http_check(line: Line) -> None:
     """One step of an HTTP health check (`option httpchk`): connect, send, expect, set-var, set-var-fmt, unset-var,
     comment; or one of the switches disable-on-404 and send-state. Steps run in order. Manual 4.2."""
-    _take(line)
+    take(line)
 
 
 @keyword("tcp-check", places=PROXY, usage="<step> ...", status=Status.HARMLESS, note="waits for health checks")
 def tcp_check(line: Line) -> None:
     """One step of a TCP health check (`option tcp-check`): connect, send, send-lf, send-binary, send-binary-lf,
     expect, set-var, set-var-fmt, unset-var, comment. Steps run in order. Manual 4.2."""
-    _take(line)
+    take(line)

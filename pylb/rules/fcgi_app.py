@@ -1,5 +1,7 @@
 """fcgi-app: a FastCGI application, as `use-fcgi-app` names it (manual, chapter 10.1). Parsed and checked only.
 
+All words are harmless without effect: `use-fcgi-app`, without which nobody is asked in FastCGI, is UNSAFE itself.
+
 Conditions and ACLs of the section belong to it alone; they are parsed as those of a backend of the application's name.
 """
 
@@ -15,7 +17,7 @@ from pylb.config.units import parse_integer
 from pylb.config.words import Line, Words
 from pylb.errors import ConfigError
 from pylb.registry import Status, keyword, section
-from pylb.sample import acl, condition
+from pylb.sample import acl, condition, logformat
 from pylb.sample.scopes import Point
 from pylb.sample.site import Site
 
@@ -117,12 +119,13 @@ def pass_header(line: Line) -> None:
 
 @keyword("set-param", places=PLACE, usage="<name> <format> [if|unless <condition>]", status=Status.HARMLESS)
 def set_param(line: Line) -> None:
-    """A parameter of the application, made from a log-format string."""
+    """A parameter of the application, made from a log-format string, which is read when a proxy uses the section."""
     words = line.args()
     usage = "'set-param' expects <name> and <value> as arguments."
     name, value = words.next(usage), words.next(usage)
+    span = words.last_span
     _condition(line, words, name)
-    line.record.append("set-param", (name, value), line.span)
+    line.record.append("set-param", (name, value, span), line.span)
 
 
 def _switch(line: Line) -> None:
@@ -159,6 +162,22 @@ def check(config: Configuration) -> None:
             config.report.warning(
                 f"fcgi-app '{record.name}': multiplexing not supported, ignore the option 'max-reqs'."
             )
+    for proxy in config.proxies:
+        name = proxy.get("use-fcgi-app")
+        application = config.section(PLACE, name) if isinstance(name, str) and proxy.is_back else None
+        if application is not None:
+            _check_formats(config, proxy, application)
+
+
+def _check_formats(config: Configuration, proxy: ProxyConfig, application: Record) -> None:
+    """HAProxy reads the values for every proxy that uses the application, and stops at the first wrong one."""
+    for _, text, span in application.get("set-param", ()):
+        try:
+            logformat.parse(text, Site(config, proxy, "log-format", Point.BE_REQUEST, span, "set-param"), span=span)
+        except ConfigError as error:
+            message = f"proxy '{proxy.name}' : {error.message.rstrip('.')}."
+            config.report.alert(message, hint=error.hint or f"see {span.file}:{span.line}")
+            return
 
 
 section_checks.CHECKS.append(check)

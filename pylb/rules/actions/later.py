@@ -12,6 +12,7 @@ from typing import Final
 from pylb import registry
 from pylb.config import units
 from pylb.config.model import Configuration, ProxyConfig
+from pylb.config.section_shapes import want_section
 from pylb.config.words import Words
 from pylb.errors import ConfigError
 from pylb.registry import Kind, Status, action
@@ -201,7 +202,9 @@ for _name, _doc in (
 def do_log(words: Words, site: Site) -> Build:
     """Writes a log line now, besides the one at the end. HAProxy 3.1 and later. Manual 4.4."""
     if words.accept("profile"):
-        words.next("'profile' expects a log-profile name")
+        name = words.next("'profile' expects a log-profile name")
+        span = words.last_span
+        want(site, lambda config, _: want_section(config, "log-profile", name, span, "'do-log'"))
     return nothing
 
 

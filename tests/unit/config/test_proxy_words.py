@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pylb import registry
-from pylb.config import later_global, later_options, later_proxy, later_sections, tuning
+from pylb.config import later_global, later_options, later_proxy, tuning
 from pylb.config.model import Configuration, ProxyConfig
 from pylb.config.reader import parse_text
 from pylb.config.shapes import Row, shape
@@ -143,7 +143,6 @@ def test_what_a_shape_stores(tmp_path: Path) -> None:
 
 def rows() -> list[Row]:
     tables = [*later_global.TABLES, *tuning.TABLES, *(rows for rows, _ in later_proxy.TABLES)]
-    tables += [section.rows for section in later_sections.SECTIONS]
     tables += [later_options.BIND, later_options.SERVER]
     return [row for table in tables for row in table]
 
