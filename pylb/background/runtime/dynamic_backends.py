@@ -135,6 +135,8 @@ async def del_backend(call: Call) -> None:
 
 def _publish(call: Call, unpublished: bool) -> None:
     backend = call.backend(call.arg(0))
+    if backend.disabled:
+        raise CommandError("No effect on a disabled backend.")
     if backend.unpublished is not unpublished:
         backend.unpublished = unpublished
         call.program.switch()

@@ -32,6 +32,7 @@ frontend fe
  http-request deny if {{ nbsrv(counted) lt 0 }}
  force-be-switch if {{ path /admin }}
  use_backend ref if {{ path /ref }}
+ use_backend off if {{ path /off }}
  use_backend closed if {{ path_beg / }}
  use_backend %[path,regsub(/,)]
  default_backend be
@@ -46,6 +47,8 @@ backend be
  balance roundrobin
  server s1 127.0.0.1:1
  server s2 127.0.0.1:1 disabled
+backend off
+ disabled
 backend static
  balance static-rr
 backend defaulted
@@ -140,7 +143,7 @@ async def test_purged_defaults_are_gone(cli: Any) -> None:
         (
             "x from both",
             "a backend section cannot inherit from a defaults section defining 'tcp-request connection' or "
-            "'tcp-request session' rules (defaults section at test.cfg:43).",
+            "'tcp-request session' rules (defaults section at test.cfg:46).",
         ),
     ],
 )
@@ -161,7 +164,7 @@ async def test_a_backend_has_what_its_defaults_say(cli: Any) -> None:
     assert await cli("add backend y from web guid g1") == "GUID 'g1' is already used by proxy 'x'."
     assert await cli("add backend y from empty mode tcp") == "New backend registered."
     assert not cli.program.backend("y").http
-    assert await cli("show backend") == "# name\nli\nref\ncounted\nclosed\nbe\nstatic\ndefaulted\nx\ny"
+    assert await cli("show backend") == "# name\nli\nref\ncounted\nclosed\nbe\noff\nstatic\ndefaulted\nx\ny"
 
 
 async def test_dynamic_names_find_a_published_backend(cli: Any) -> None:
@@ -181,6 +184,15 @@ async def test_static_rules_pass_over_what_is_unpublished(cli: Any) -> None:
     assert chosen(cli.program, "/ref") == "closed"
     await cli("publish backend ref")
     assert chosen(cli.program, "/ref") == "ref"
+
+
+async def test_a_disabled_backend_is_passed_over_whatever_is_published(cli: Any) -> None:
+    assert await cli("publish backend off") == "No effect on a disabled backend."
+    assert await cli("unpublish backend off") == "No effect on a disabled backend."
+    assert chosen(cli.program, "/off") == "be"
+    cli.program.backend("off").disabled = False
+    cli.program.switch()
+    assert chosen(cli.program, "/off") == "off"
 
 
 async def test_force_be_switch_lets_a_rule_choose_what_is_closed(cli: Any) -> None:
