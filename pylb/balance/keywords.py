@@ -65,7 +65,7 @@ def balance(line: Line) -> None:
         words.fail(_KNOWN)
     if word.facts.get("parentheses") == "required" and "(" not in text:
         words.fail(_KNOWN)
-    line.config.use(word, words.last_span)
+    words.use(word)
     site = Site(line.config, line.proxy, "balance", Point.BE_SERVER, line.span, f"balance {name}")
     build = word.factory(words, site)
     if not words.end:

@@ -53,6 +53,7 @@ _PREFIXES = {
 }
 _NAMES = ("unix", "abns", "abnsz", "rhttp")  # what follows is not a host and a port
 _PORT = re.compile(r"[0-9]+")
+_LONGEST_PATH = 97  # what a sockaddr_un holds, less the suffix of a temporary name
 
 # Addresses have variables even outside quotes, where the lexer leaves them (observed; in ports since HAProxy 3). They
 # are those of the process, which `setenv` changes too.
@@ -87,11 +88,8 @@ def parse_address(
     reverse     `rhttp@` is allowed
     stream      the socket type without a prefix; `streams`, `datagrams` say which types are acceptable
     """
-    literal = _LITERAL.match(text)
-    if literal is not None and stream and streams and port != "none":
-        number = int(literal[2])
-        if 0 < number <= 65535:
-            return Address("ipv4", literal[1], number, number, text=text)
+    if stream and streams and port != "none" and (address := literal(text)) is not None:
+        return address
     rest, wanted, quic = _VARIABLE.sub(_expanded, text), stream, False
     if not rest:
         raise ValueError(f"'{text}' resolves to an empty address (environment variable missing?)")
@@ -121,6 +119,8 @@ def parse_address(
     if prefix.family == "rhttp" and not reverse:
         raise ValueError(f"invalid address: 'rhttp@' in '{text}'")
     if prefix.family in _NAMES:
+        if prefix.family == "unix" and len(rest.encode()) > _LONGEST_PATH:
+            raise ValueError(f"socket path '{rest}' too long (max {_LONGEST_PATH})")
         return Address(prefix.family, host=rest, stream=wanted, text=text)
     return _internet(prefix.family, rest, text, wanted, port, ranges, offsets, zero_port, default_port, default_host)
 
@@ -194,6 +194,16 @@ def _port(text: str, zero: bool) -> int:
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}\Z")
 _LITERAL = re.compile(rf"({_OCTET}(?:\.{_OCTET}){{3}}):([0-9]{{1,5}})\Z")  # what most servers have
+
+
+def literal(text: str) -> Address | None:
+    """`1.2.3.4:80`, which means the same wherever a stream address with a port may stand; None for anything else."""
+    match = _LITERAL.match(text)
+    if match is None:
+        return None
+    host, port = match.groups()
+    number = int(port)
+    return Address("ipv4", host, number, number, False, -1, True, text) if 0 < number <= 65535 else None
 
 
 def numeric_family(host: str) -> str:

@@ -70,9 +70,9 @@ class Spans(Sequence[Span]):
 
     def _first(self) -> Span:
         """The place of the first word, which every line needs and few lines more."""
-        match = _SIMPLE_WORD.search(self.text)
-        assert match is not None
-        return Span(self.file, self.line, match.start(), match.end(), self.text)
+        text = self.text
+        start = len(text) - len(text.lstrip(_BLANKS))
+        return Span(self.file, self.line, start, start + len(text.split(None, 1)[0]), text)
 
     def __len__(self) -> int:
         return len(self.edges)

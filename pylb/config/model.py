@@ -179,6 +179,15 @@ class Tail:
     uses: list[Use]  # of its words
 
 
+@dataclass(slots=True)
+class Piece:
+    """What a `plain` option of a server line made of each argument (see `pieces`)."""
+
+    use: Use
+    arguments: int  # 0 or 1
+    made: dict[str, dict[str, Any]] = field(default_factory=dict)  # argument, "" without one -> values
+
+
 class Configuration:
     """A whole configuration: what all files of one load said, and what was wrong with them."""
 
@@ -197,7 +206,7 @@ class Configuration:
         self.used: dict[int, Use] = {}  # id of a registry Word -> where it was used; see `use`
         self.tails: dict[tuple[object, ...], Tail] = {}  # of server lines, by their words (server/templates.py)
         self.certificates: dict[str, Span] = {}  # files that bind lines have loaded, and where first
-        self.pieces: dict[tuple[str, str], tuple[dict[str, Any], Use]] = {}  # the same of single options
+        self.pieces: dict[str, Piece] = {}  # the same of single options, by name
 
     def use(self, word: Word, span: Span) -> Use:
         """Notes that a registered word occurs. Whoever looks a word up calls this, so that a word which is not acted

@@ -99,6 +99,8 @@ class Reader:
         self.blocks = blocks.Blocks(self.config.report, environment)
         self.lookup = self.variable  # one bound method for all lines
         self.sections = registry.table(Kind.SECTION)
+        self.ordinary: Mapping[str, Word] = {}  # of the open section; see `ordinary_words`
+        self.ordinary_of: dict[str, Mapping[str, Word]] = {}
 
     def announce(self, files: list[str]) -> None:
         """Sets the variables that HAProxy defines for its configuration."""
@@ -125,7 +127,7 @@ class Reader:
         source = SourceFile(name, lexer.from_bytes(data).split("\n"))
         self.config.sources.append(source)
         self.file = name
-        self.place, self.record = "", None
+        self.place, self.record, self.ordinary = "", None, {}
         self.late = False
         for number, text in enumerate(source.lines, 1):
             if text:
@@ -142,6 +144,9 @@ class Reader:
 
     def line(self, text: str) -> None:
         plain = lexer.plain(text)
+        if plain and plain[0] in self.ordinary and self.seen is None and self.blocks.active:
+            self.ordinary_line(self.ordinary[plain[0]], plain, text)
+            return
         if plain is not None and not (plain and plain[0][0] == "["):
             if plain:
                 self.words(plain, lexer.Spans(self.file, self.number, text))
@@ -159,6 +164,15 @@ class Reader:
         if not words:
             return
         self.words(words, lexer.Spans(self.file, self.number, text, edges))
+
+    def ordinary_line(self, word: Word, words: list[str], text: str) -> None:
+        """What `words`, `statement` and `dispatch` come to for most lines, in one step."""
+        line = Line(words, lexer.Spans(self.file, self.number, text), self.config, self.record, self.place)
+        line.name = words[0]
+        try:
+            run(word, line)
+        except ConfigError as error:
+            self.config.report.error(error, line.span)
 
     def scope(self, text: str) -> None:
         """`[name]` on a line of its own, before anything else is looked at, begins a scope. Scopes are for files of
@@ -216,7 +230,11 @@ class Reader:
             self.config.report.error(error, line.span)
 
     def open(self, section: Word, line: Line) -> None:
-        line.name = self.place = line.words[0]
+        line.name = self.place = place = line.words[0]
+        ordinary = self.ordinary_of.get(place)
+        if ordinary is None:
+            ordinary = self.ordinary_of[place] = ordinary_words(place)
+        self.ordinary = ordinary
         # Lines of a section whose header is wrong are still checked, against a record that belongs to nothing.
         self.record = Record(self.place, line.words[1] if len(line.words) > 1 else "", line.span)
         self.config.use(section, line.span)
@@ -257,6 +275,20 @@ class Reader:
         self.config.pieces.clear()
         announce_inert(self.config)
         return self.config
+
+
+def ordinary_words(place: str) -> dict[str, Word]:
+    """The keywords of a section that the first word of a line alone decides: no longer name starts with it, no section
+    has its name, and nothing else is asked of such a line."""
+    if place == "defaults":
+        return {}  # misplaced.check_anonymous
+    sections, longest = registry.table(Kind.SECTION), registry.longest(Kind.KEYWORD, place)
+    special = ("no", "default")
+    return {
+        name: word
+        for name, word in registry.table(Kind.KEYWORD, place).items()
+        if " " not in name and longest.get(name, 1) == 1 and name not in sections and name not in special
+    }
 
 
 def find_keyword(line: Line) -> Word | None:

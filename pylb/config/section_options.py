@@ -26,7 +26,7 @@ def bind_options(words: Words, bind: BindLine, who: str) -> None:
         if word is None:
             near = did_you_mean(name, registry.names(Kind.BIND))
             words.fail(f"{who}: unknown keyword '{name}'{near or '.'}")
-        words.line.config.use(word, words.last_span)
+        words.use(word)
         try:
             word.factory(words, bind)
         except ConfigError as error:
@@ -42,7 +42,7 @@ def server_options(words: Words, server: ServerLine, label: str, *, addressed: b
         if word is None:
             guess = did_you_mean(name, known) or "."
             words.fail(f"{label}unknown keyword '{name}'{guess}{'' if addressed else HINT}")
-        words.line.config.use(word, words.last_span)
+        words.use(word)
         try:
             word.factory(words, server)
         except ConfigError as error:

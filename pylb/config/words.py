@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from pylb.errors import ConfigError, Span
 
 if TYPE_CHECKING:
-    from pylb.config.model import Configuration, ProxyConfig, Record
+    from pylb.config.model import Configuration, ProxyConfig, Record, Use
+    from pylb.registry import Word
 
 
 def to_bytes(text: str) -> bytes:
@@ -109,6 +110,15 @@ class Words:
     def last_span(self) -> Span:
         """Place of the word taken last."""
         return self.line.spans[max(0, min(self.index, len(self.line.spans)) - 1)]
+
+    def use(self, word: Word) -> Use:
+        """Notes that the word taken last is a registered one (`Configuration.use`); only the first needs its place."""
+        config = self.line.config
+        known = config.used.get(id(word))
+        if known is None:
+            return config.use(word, self.last_span)
+        known.count += 1
+        return known
 
     def fail(self, message: str, hint: str = "", *, last: bool = True) -> NoReturn:
         """Raises ConfigError at the word taken last (or at the next one with last=False)."""

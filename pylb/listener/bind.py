@@ -13,8 +13,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from pylb import registry
-from pylb.config.addresses import check_numeric, parse_address
+from pylb.config.addresses import parse_address
 from pylb.config.model import Address, BindLine, ProxyConfig
+from pylb.config.section_shapes import resolvable
 from pylb.config.words import Line, Words
 from pylb.counters import ProxyCounters
 from pylb.errors import ConfigError, Report, Span, did_you_mean
@@ -162,8 +163,7 @@ def parse_addresses(text: str, who: str, words: Words) -> list[Address]:
     for part in text.split(","):
         try:
             address = parse_address(part, ranges=True, reverse=True)
-            check_numeric(address)
-            found.append(address)
+            found.append(resolvable(address))
         except ValueError as error:
             words.fail(f"{who} : {error}")
         except ConfigError as error:
@@ -179,7 +179,7 @@ def parse_options(words: Words, bind: BindLine, who: str) -> None:
         if word is None:
             near = did_you_mean(name, registry.names(Kind.BIND))
             words.fail(f"{who}: unknown keyword '{name}'{near or '.'}")
-        words.line.config.use(word, words.last_span)
+        words.use(word)
         try:
             word.factory(words, bind)
         except ConfigError as error:

@@ -51,7 +51,7 @@ def take_filter(line: Line) -> None:
         listed = "".join(f"\n\t{each}" for each in known)
         hint = did_you_mean(name, known).lstrip("; ")
         raise ConfigError(f"'filter' : unknown keyword '{name}'. Registered keywords :{listed}", words.last_span, hint)
-    line.config.use(word, words.last_span)
+    words.use(word)
     parsed = FilterLine(name, "", line.span)
     try:
         word.factory(words, parsed)

@@ -163,7 +163,7 @@ def take_action(line: Line, words: Words, place: Place) -> tuple[Word, Site, Any
     if name is None or word is None:
         raise _unknown(line, words, place, name)
     words.next()
-    line.config.use(word, words.last_span)
+    words.use(word)
     rule = f"{place.name} {name}"
     site = Site(line.config, proxy, place.name, place.points(proxy), line.span, rule)
     try:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pylb import registry
 from pylb.balance.keywords import kind_of_proxy
-from pylb.config.addresses import check_numeric, parse_address
-from pylb.config.model import ServerLine, Tail, Use
+from pylb.config.addresses import check_numeric, literal, parse_address
+from pylb.config.model import Piece, ServerLine, Tail, Use
 from pylb.errors import ConfigError, did_you_mean
 from pylb.registry import Kind, keyword
 from pylb.server import origins
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pylb.config.words import Line, Words
 
 _STRAY: Final = re.compile(r"[^A-Za-z0-9_:.\-]")
-_RANGE: Final = re.compile(r"(\d+)(?:-(\d+))?(?![-0-9])")
+_RANGE: Final = re.compile(r"\+?(\d++)(?:-(\d+)|(?!-))")
 DEFAULT: Final = "default-server"
 KEPT: Final = 4096  # sequences of options, and options, whose values are kept; what repeats at all shows up early
 
@@ -81,6 +81,11 @@ def server_template(line: Line) -> None:
     usage = "'server-template' expects <prefix> <nb | range> <addr>[:<port>] as arguments."
     prefix, count, text = words.next(usage), words.next(usage), words.next(usage)
     first, last = _range(count, line)
+    stray = _STRAY.search(prefix)
+    if stray:
+        raise ConfigError(
+            f"character '{stray[0]}' is not permitted in server-template prefix '{prefix}'.", line.spans[1]
+        )
     label = f"'server-template {line.proxy.name}/{prefix}' : "
     base = origins.begin(words, line.proxy, line.proxy.default_server, label)
     for number in range(first, last + 1):
@@ -130,6 +135,9 @@ def _range(text: str, line: Line) -> tuple[int, int]:
 
 
 def _address(words: Words, text: str, label: str) -> Address:
+    address = literal(text)
+    if address is not None:
+        return address
     log = words.line.proxy.get("mode") == "log"
     try:
         address = parse_address(
@@ -165,30 +173,48 @@ def _tail(words: Words, record: ServerLine, label: str) -> None:
 
 def _options(words: Words, record: ServerLine, label: str) -> list[Use] | None:
     """Runs the options; returns which were used, or None when one of them is not `plain`."""
-    line = words.line
-    pieces, given = line.config.pieces, [*line.words, ""]
+    pieces, given = words.line.config.pieces, words.line.words
+    problems = words.line.config.report.items
+    before = len(problems)
+    last = len(given) - 1
     uses: list[Use] = []
     plain = True
-    while (at := words.index) < len(given) - 1:
-        name = given[at]
-        taken = 1
-        piece = pieces.get((name, ""))
+    while (at := words.index) <= last:
+        piece = pieces.get(given[at])
         if piece is None:
-            taken = 2
-            piece = pieces.get((name, given[at + 1]))
-        if piece is not None:
-            words.index = at + taken
-            piece[1].count += 1
-            record.values.update(piece[0])
-            uses.append(piece[1])
+            plain = _option(words, record, label, uses) and plain
             continue
-        plain = _option(words, record, label, uses) and plain
-    return uses if plain else None
+        piece.use.count += 1
+        uses.append(piece.use)
+        taken = at + piece.arguments
+        made = piece.made.get(given[taken] if taken > at else "") if taken <= last else None
+        if made is not None:
+            words.index = taken + 1
+        else:
+            words.index = at + 1
+            made = _made(piece, words, record, label)
+        record.values.update(made)
+    return uses if plain and len(problems) == before else None
+
+
+def _made(piece: Piece, words: Words, record: ServerLine, label: str) -> dict[str, Any]:
+    """What a `plain` option makes of its argument, kept for the next time unless there was something to say of it."""
+    at = words.index
+    problems = words.line.config.report.items
+    before = len(problems)
+    values, record.values = record.values, {}
+    try:
+        piece.use.word.factory(words, record)
+    except ConfigError as error:
+        raise ConfigError(f"{label}{error.message}", error.span, error.hint) from None
+    made, record.values = record.values, values
+    if words.index == at + piece.arguments and len(piece.made) < KEPT and len(problems) == before:
+        piece.made[words.line.words[at] if piece.arguments else ""] = made
+    return made
 
 
 def _option(words: Words, record: ServerLine, label: str, uses: list[Use]) -> bool:
-    """One option with its arguments; whether it is `plain`."""
-    at = words.index
+    """One option that has not been met yet, or is not `plain`, with its arguments; whether it is `plain`."""
     name = words.next()
     known = registry.table(Kind.SERVER)
     word = known.get(name)
@@ -200,24 +226,18 @@ def _option(words: Words, record: ServerLine, label: str, uses: list[Use]) -> bo
         guess = did_you_mean(name, known) or "."
         hint = " Hint: no address was expected for this server." if record.name == DEFAULT else ""
         words.fail(f"{label}unknown keyword '{name}'{guess}{hint}")
-    config = words.line.config
-    use = config.use(word, words.last_span)
+    use = words.use(word)
     uses.append(use)
     plain = word.facts.get("plain")
-    values = record.values
     if plain is not None:
-        record.values = {}
+        piece = words.line.config.pieces[name] = Piece(use, plain)
+        record.values.update(_made(piece, words, record, label))
+        return True
     try:
         word.factory(words, record)
     except ConfigError as error:
         raise ConfigError(f"{label}{error.message}", error.span, error.hint) from None
-    if plain is None:
-        return False
-    made, record.values = record.values, values
-    values.update(made)
-    if words.index == at + 1 + plain and len(config.pieces) < KEPT:
-        config.pieces[name, words.line.words[at + 1] if plain else ""] = made, use
-    return True
+    return False
 
 
 def _check_weight(line: Line, record: ServerLine, label: str) -> None:

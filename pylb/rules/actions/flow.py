@@ -167,7 +167,7 @@ def use_service(words: Words, site: Site) -> Build:
         raise ConfigError(
             f"'{name}' unknown service name{end}", words.last_span, did_you_mean(name, registry.names(Kind.SERVICE))[2:]
         )
-    site.config.use(word, words.last_span)
+    words.use(word)
     make = word.factory(words, site)
 
     if word.status.inert:
