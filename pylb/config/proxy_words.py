@@ -10,7 +10,8 @@ from typing import Final
 
 from pylb.config import misplaced
 from pylb.config.argument_kinds import numbers
-from pylb.config.shapes import ignore_surplus
+from pylb.config.proxy import overwrites
+from pylb.config.shapes import Row, ignore_surplus, storing
 from pylb.config.units import BadCharacter, parse_size, parse_time
 from pylb.config.words import Line, Words
 from pylb.errors import ConfigError, did_you_mean
@@ -154,6 +155,28 @@ def rate_limit(line: Line) -> None:
     raise ConfigError(f"'rate-limit' only supports 'sessions' (got '{got}')", line.spans[min(1, len(line.spans) - 1)])
 
 
+_sessions = storing(
+    Row(
+        "rate-limit sessions",
+        "number",
+        Status.FULL,
+        "",
+        missing="'{name}' expects expects an integer value (in sessions/second)",
+        wrong="'{name}' : unexpected character '{character}' in integer value '{got}'",
+        loose=True,
+    )
+)
+
+
+@keyword("rate-limit sessions", places=("defaults", "frontend", "listen"), usage="<number>")
+def rate_limit_sessions(line: Line) -> None:
+    """Most new sessions of a frontend per second."""
+    again = overwrites(line, line.name)
+    _sessions(line)
+    if again:
+        line.warning("overwriting rate-limit sessions which was already specified")
+
+
 @keyword("persist", places=BACK, usage="rdp-cookie[(<name>)]", status=HARMLESS)
 def persist(line: Line) -> None:
     """A client goes to the server that its RDP cookie (`msts` unless named) tells. Not acted upon yet. Manual 4.2."""
@@ -277,48 +300,3 @@ def filter_sequence(line: Line) -> None:
     names = words.next("'filter-sequence' expects a list of filters.").split(",")
     words.finish()
     line.record.append(line.name, (direction, names), line.span)
-
-
-_BOUND: Final = {
-    **dict.fromkeys(("allow-0rtt", "no-alpn", "no-ca-names"), 0),
-    **dict.fromkeys(
-        (
-            "alpn",
-            "ca-file",
-            "ca-verify-file",
-            "ciphers",
-            "ciphersuites",
-            "client-sigalgs",
-            "crl-file",
-            "curves",
-            "ecdhe",
-            "ktls",
-            "npn",
-            "sigalgs",
-            "ssl-min-ver",
-            "ssl-max-ver",
-            "verify",
-            "crt",
-            "key",
-            "ocsp",
-            "issuer",
-            "sctl",
-            "ocsp-update",
-        ),
-        1,
-    ),
-}
-
-
-@keyword("ssl-f-use", places=("frontend", "listen"), usage="[<option> [<value>]] ...", status=HARMLESS)
-def frontend_certificate(line: Line) -> None:
-    """A certificate of all TLS addresses of the frontend, with options of bind lines (since 3.2)."""
-    words = line.args()
-    options: dict[str, str] = {}
-    while not words.end:
-        name = words.next()
-        takes = _BOUND.get(name)
-        if takes is None:
-            words.fail(f"'ssl-f-use' : unknown option '{name}'.", did_you_mean(name, _BOUND).removeprefix("; "))
-        options[name] = words.next(f"'ssl-f-use' : '{name}' expects a value.") if takes else ""
-    line.record.append(line.name, options, line.span)

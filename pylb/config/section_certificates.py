@@ -14,7 +14,7 @@ from pylb.config.model import Record
 from pylb.config.section_shapes import choose, open_section, take_timer, want_section
 from pylb.config.sections import check_name, no_more_words
 from pylb.config.shapes import EXPERIMENTAL
-from pylb.config.tls_files import LOAD, base_of, check_certificate, located
+from pylb.config.tls_files import LOAD, base_of, check_certificate, check_present, check_public, located
 from pylb.config.units import parse_integer
 from pylb.errors import ConfigError, Span, did_you_mean
 from pylb.registry import Status, keyword, section
@@ -133,16 +133,16 @@ def _check_files(line: Line, record: Record, given: dict[str, str]) -> None:
     if "acme" in given or given.get("generate-dummy") == "on":
         return
     try:
-        if "key" not in given:
+        if "key" in given:
+            check_present(crt)
+        elif given.get("jwt") == "on":
+            check_public(crt)
+        else:
             check_certificate(crt, folders=False)
-        paths = [crt] if "key" in given else []
         for name in ("key", "ocsp", "issuer", "sctl"):
             if name in given:
                 base = (record.get("key-base") or base_of(line.config, "key-base")) if name == "key" else None
-                paths.append(located(given[name], base))
-        for path in paths:
-            if not os.path.exists(path):
-                raise ValueError(f"unable to stat SSL certificate from file '{path}' : {os.strerror(2)}.")
+                check_present(located(given[name], base))
     except ValueError as error:
         raise ConfigError(str(error), line.span) from None
 

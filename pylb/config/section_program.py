@@ -1,7 +1,7 @@
 """program: programs that the master starts beside the workers (manual of HAProxy up to 3.2). Only checked so far.
 
-`command` is UNSAFE: what the program does for the proxies (an engine that decides, a helper) would be missing. The other
-words say how it runs, and are harmless as long as it does not.
+`command` is UNSAFE: what the program does for the proxies (an engine that decides, a helper) would be missing. The
+other words say how it runs, and are harmless as long as it does not.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """ring: a buffer of messages, and the servers that it is emptied to (manual, chapter 12.5). Only checked so far.
 
 Nothing is written to a ring yet, so its words are harmless without effect, `server` aside: those who collect the lines
-elsewhere would miss them. HAProxy 2.6 took plain numbers of bytes where later versions take k, m and g; both are accepted here.
+elsewhere would miss them. HAProxy 2.6 took plain numbers of bytes where later versions take k, m and g; both are
+accepted here.
 """
 
 from __future__ import annotations

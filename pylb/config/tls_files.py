@@ -65,6 +65,23 @@ def in_store(config: Configuration, path: str) -> bool:
     return any(path in store.get("paths", ()) for store in config.sections.get("crt-store", {}).values())
 
 
+def check_present(path: str) -> None:
+    """Demands a file, whatever is in it."""
+    if not os.path.exists(path):
+        raise ValueError(f"unable to stat SSL certificate from file '{path}' : {os.strerror(2)}.")
+
+
+def check_public(path: str) -> None:
+    """Demands a certificate; its key need not be known to check signatures."""
+    from cryptography import x509
+
+    check_present(path)
+    try:
+        x509.load_pem_x509_certificates(_read(path))
+    except ValueError:
+        raise ValueError(f"unable to load certificate from file '{path}'.") from None
+
+
 def check_certificate(path: str, *, folders: bool = True) -> int:
     """Demands a certificate with its key, or a folder of them; how many there were."""
     try:

@@ -81,12 +81,15 @@ def _cache(words: Words, site: Site) -> Build:
             )
 
     want(site, check)
+    if site.place == "http-request":
+        words.accept("no-early-hints")  # since 3.5
     return nothing
 
 
 action(
-    "cache-use", places="http-request", usage="<cache>", status=Status.HARMLESS, doc="Answers from a cache. Manual 4.4."
-)(_cache)
+    "cache-use", places="http-request", usage="<cache> [no-early-hints]", status=Status.HARMLESS,
+    doc="Answers from a cache; with `no-early-hints` never with 103 before. Manual 4.4.",
+)(_cache)  # fmt: skip
 action(
     "cache-store", places="http-response", usage="<cache>", status=Status.HARMLESS,
     doc="Keeps the response in a cache. Manual 4.4.",

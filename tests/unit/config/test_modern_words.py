@@ -167,9 +167,6 @@ PROXIES = {
     "option forwarded for-expr": "'option forwarded' : 'for-expr' expects an expression.",
     "option forwarded from": "'option forwarded' : unknown parameter 'from'.",
     "option http-drop-request-trailers": "",
-    "ssl-f-use crt a.pem alpn h2": "",
-    "ssl-f-use crt": "'ssl-f-use' : 'crt' expects a value.",
-    "ssl-f-use cert a.pem": "'ssl-f-use' : unknown option 'cert'.",
     "stats show-version": "",
 }
 

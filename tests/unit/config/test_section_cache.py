@@ -59,3 +59,10 @@ def test_a_cache_needs_a_size() -> None:
 
 def test_two_caches_of_one_name_are_an_error() -> None:
     assert "Duplicate cache name 'c'." in alerts(section("cache c", "total-max-size 4") * 2)
+
+
+def test_a_rule_may_go_without_early_hints() -> None:
+    rule = section("cache c", "total-max-size 4") + section("listen l", "mode http", "bind 127.0.0.1:1", "{}")
+    assert alerts(rule.format("http-request cache-use c no-early-hints if { src 127.0.0.1 }")) == []
+    assert alerts(rule.format("http-response cache-store c no-early-hints")) != []
+    assert alerts(rule.format("http-request cache-use d no-early-hints")) != []

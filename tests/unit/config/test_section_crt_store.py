@@ -93,3 +93,12 @@ def test_an_account_has_to_be_allowed() -> None:
 def test_folders_stand_before_the_certificates() -> None:
     text = section("crt-store", "load crt a.pem generate-dummy on", "crt-base /x")
     assert alerts(text)[0].startswith("'crt-base' can't be used after a load line")
+
+
+def test_tokens_are_checked_with_a_certificate_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.pem").write_bytes(pem.pair()[0])
+    assert alerts(section("crt-store", f"load crt {tmp_path}/a.pem jwt on")) == []
+    assert alerts(section("crt-store", f"load crt {tmp_path}/a.pem jwt off")) != []
+    (tmp_path / "b.pem").write_bytes(b"nothing")
+    unreadable = [f"unable to load certificate from file '{tmp_path}/b.pem'."]
+    assert alerts(section("crt-store", f"load crt {tmp_path}/b.pem jwt on")) == unreadable
