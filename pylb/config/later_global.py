@@ -6,7 +6,7 @@ is itself refused while it is inert (TLS defaults, for example) are harmless.
 
 from __future__ import annotations
 
-from pylb.config.shapes import Row
+from pylb.config.shapes import ONCE, Row
 from pylb.registry import Status
 
 HARMLESS, UNSAFE = Status.HARMLESS, Status.UNSAFE
@@ -81,6 +81,7 @@ PROCESS = (
         "path",
         HARMLESS,
         "Folder of server state files.",
+        once=ONCE,
         missing="'{name}' expects one argument: a directory path.",
         loose=True,
     ),
@@ -89,6 +90,7 @@ PROCESS = (
         "path",
         HARMLESS,
         "File that server states are loaded from.",
+        once=ONCE,
         missing="'{name}' expect one argument: a file path.",
         loose=True,
     ),
@@ -108,6 +110,7 @@ LIMITS = (
         "int",
         UNSAFE,
         "Most new connections, sessions or handshakes per second.",
+        once=ONCE,
     ),
     Row("maxsslconn", "int(0,)", UNSAFE, "Most TLS connections at the same time.", wrong=POSITIVE),
     Row(
@@ -126,7 +129,7 @@ LIMITS = (
         missing="'{name}' expects an integer argument in kb/s.",
     ),
     Row("maxzlibmem", "int", HARMLESS, "Megabytes that zlib may use."),
-    Row("maxpipes", "int", HARMLESS, "Most pipes that splicing uses."),
+    Row("maxpipes", "int", HARMLESS, "Most pipes that splicing uses.", once=ONCE),
     Row(
         "noevports, nogetaddrinfo, nokqueue, nopoll, nosplice, noktls",
         "",
@@ -147,6 +150,7 @@ LIMITS = (
         "int(0,50)",
         HARMLESS,
         "Random share of the interval between health checks.",
+        once="{name} already specified. Continuing.",
         missing="'{name}' expects an integer argument (0..50).",
         wrong="'{name}' needs a positive value in range 0..50.",
     ),
@@ -218,7 +222,14 @@ HTTP = (
 
 TLS = (
     Row("acme.scheduler", "auto|off", HARMLESS, "Whether certificates are renewed."),
-    Row("ca-base, crt-base, key-base", "path", HARMLESS, "Folder of certificate files.", missing=DIRECTORY),
+    Row(
+        "ca-base, crt-base, key-base",
+        "path",
+        HARMLESS,
+        "Folder of certificate files.",
+        missing=DIRECTORY,
+        once="'{name}' already specified.",
+    ),
     Row(
         "issuers-chain-path",
         "directory:path",

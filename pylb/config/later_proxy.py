@@ -39,15 +39,6 @@ CONNECTIONS = (
         loose=True,
     ),
     Row(
-        "rate-limit sessions",
-        "number",
-        FULL,
-        "Most new sessions of a frontend per second.",
-        missing="'{name}' expects expects an integer value (in sessions/second)",
-        wrong=BAD_NUMBER,
-        loose=True,
-    ),
-    Row(
         "max-session-srv-conns",
         "number(0,)?",
         HARMLESS,

@@ -69,15 +69,15 @@ def timeout(line: Line) -> None:
             f"'{name}' : unexpected extra argument '{words.peek()}' after value '{line.words[words.index - 1]}'.",
             words.span,
         )
-    if written_here(line, name):
+    if overwrites(line, name):
         line.warning(f"overwriting '{name}' which was already specified")
     line.record.set(name, value, line.span)
 
 
-def written_here(line: Line, name: str) -> bool:
-    """Whether a word was set in the section itself, not in its defaults."""
-    where = line.record.where.get(name)
-    return where is not None and where.file == line.record.span.file and where.line >= line.record.span.line
+def overwrites(line: Line, name: str) -> bool:
+    """Whether a proxy has a value that is not its defaults section's: then HAProxy warns of another one."""
+    origin = line.proxy.origin
+    return origin is not None and line.place != "defaults" and line.record.get(name) != origin.get(name)
 
 
 for _name, (_places, _doc) in TIMEOUTS.items():
@@ -158,6 +158,13 @@ def proxy_id(line: Line) -> None:
     number = units.parse_integer(line.args().next("'id' expects an integer argument."))
     if number <= 0:
         raise ConfigError("custom id has to be > 0.", line.spans[1])
+    if "id" in line.record.values:
+        owner, span = "proxy" if line.place == "listen" else line.place, line.record.span
+        name = line.record.name
+        raise ConfigError(
+            f"{owner} {name} reuses same custom id as {owner} {name} (declared at {span.file}:{span.line}).",
+            line.spans[1],
+        )
     line.set(number)
 
 

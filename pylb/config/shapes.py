@@ -280,11 +280,13 @@ class Row:
     loose: bool = False  # HAProxy does not look at surplus words; they are reported in a notice
     surplus: str = ""  # its sentence for them, where it is not the ordinary one
     experimental: bool = False  # needs `expose-experimental-directives` above it
+    once: str = ""  # what is said of a second occurrence: of `Continuing` in a notice, else as an error
 
     def read(self) -> Shape:
         return shape(self.shape, Sentences(self.missing, self.wrong, self.overflow))
 
 
+ONCE = "'{name}' already specified. Continuing."
 EXPERIMENTAL = "expose-experimental-directives"
 
 
@@ -295,6 +297,13 @@ def check_experimental(line: Line) -> None:
         )
 
 
+def repeated(line: Line, message: str) -> None:
+    """Says that a word stands for the second time. Where HAProxy goes on, the first value stays."""
+    if not message.endswith("Continuing."):
+        raise ConfigError(message, line.span)
+    line.notice(message)
+
+
 def storing(row: Row) -> Callable[[Line], None]:
     """A keyword factory that checks a shape and stores the value (in a list when the word may be repeated)."""
     arguments = row.read()
@@ -303,6 +312,9 @@ def storing(row: Row) -> Callable[[Line], None]:
         if row.experimental:
             check_experimental(line)
         words = line.args()
+        if row.once and line.record.values.get(line.name):
+            repeated(line, row.once.format(name=line.name))
+            return
         if line.reset:
             line.record.values.pop(line.name, None)
             return

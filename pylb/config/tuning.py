@@ -7,7 +7,7 @@ config/later.py: a word that a room has declared with a meaning of its own is le
 
 from __future__ import annotations
 
-from pylb.config.shapes import Row
+from pylb.config.shapes import ONCE, Row
 from pylb.registry import Status
 
 FULL, HARMLESS, UNSAFE = Status.FULL, Status.HARMLESS, Status.UNSAFE
@@ -47,10 +47,30 @@ BUFFERS = (
     ),
     Row("tune.pipesize", "bytes", HARMLESS, "Size of the kernel pipes that splicing moves data through."),
     Row("tune.recv_enough", "bytes", HARMLESS, "A read of at least so many bytes is not tried again at once."),
-    Row("tune.rcvbuf.client, tune.rcvbuf.frontend", "bytes", HARMLESS, "Kernel receive buffer of client sockets."),
-    Row("tune.rcvbuf.server, tune.rcvbuf.backend", "bytes", HARMLESS, "Kernel receive buffer of server sockets."),
-    Row("tune.sndbuf.client, tune.sndbuf.frontend", "bytes", HARMLESS, "Kernel send buffer of client sockets."),
-    Row("tune.sndbuf.server, tune.sndbuf.backend", "bytes", HARMLESS, "Kernel send buffer of server sockets."),
+    Row(
+        "tune.rcvbuf.client, tune.rcvbuf.frontend",
+        "bytes",
+        HARMLESS,
+        "Kernel receive buffer of client sockets.",
+        once=ONCE,
+    ),
+    Row(
+        "tune.rcvbuf.server, tune.rcvbuf.backend",
+        "bytes",
+        HARMLESS,
+        "Kernel receive buffer of server sockets.",
+        once=ONCE,
+    ),
+    Row(
+        "tune.sndbuf.client, tune.sndbuf.frontend",
+        "bytes",
+        HARMLESS,
+        "Kernel send buffer of client sockets.",
+        once=ONCE,
+    ),
+    Row(
+        "tune.sndbuf.server, tune.sndbuf.backend", "bytes", HARMLESS, "Kernel send buffer of server sockets.", once=ONCE
+    ),
     Row(
         "tune.notsent-lowat.client, tune.notsent-lowat.server", "size", HARMLESS, "Unsent bytes that the kernel holds."
     ),

@@ -139,7 +139,8 @@ def log_tag(line: Line) -> None:
 def log_send_hostname(line: Line) -> None:
     """Puts a host name (the machine's by default) into syslog headers; the default format becomes rfc3164."""
     if "log-send-hostname" in line.record.values:
-        raise ConfigError("'log-send-hostname' already specified. Continuing.", line.span)
+        line.notice("'log-send-hostname' already specified. Continuing.")
+        return
     line.set(line.args().peek() or "")
 
 
@@ -162,7 +163,16 @@ def _ignored_in_backend(line: Line, what: str) -> bool:
 
 
 def _choose(line: Line, name: str, text: str = "") -> None:
+    _warn_overridden(line, "log-format", f"option {name.replace('httpslog', 'httplog')}" if name else "log-format")
     line.proxy.set("log-format", FormatLine(name, text, line.span), line.span)
+
+
+def _warn_overridden(line: Line, stored: str, shown: str) -> None:
+    """Defaults sections tell when a format takes the place of another; `shown` is HAProxy's name of the new one."""
+    known: FormatLine | None = line.record.get(stored)
+    if line.place == "defaults" and known is not None:
+        previous = f"option {known.name}" if known.name else stored
+        line.warning(f"'{shown}' overrides previous '{previous}' in 'defaults' section.")
 
 
 @keyword("log-format", places=PROXY, usage="<format>")
@@ -186,6 +196,7 @@ def error_log_format(line: Line) -> None:
     """The text of lines about connections that failed before a request: handshakes, PROXY headers. Manual 8.2.5."""
     text = _one_argument(line)
     if not _ignored_in_backend(line, "error-log-format"):
+        _warn_overridden(line, line.name, line.name)
         line.set(FormatLine("", text, line.span))
 
 

@@ -213,6 +213,8 @@ def _count(name: str, highest: int, doc: str) -> None:
         value = int(text[:20])
         if not 1 <= value <= highest:
             raise ConfigError(f"'{name}' value must be between 1 and {highest} (was {value})", words.last_span)
+        if line.record.values.get(name):
+            line.config.report.diag(f"'{name}' is already defined and will be overridden.", line.span)
         line.set(value)
         if value > 1:
             line.notice(f"'{name} {value}': one worker serves everything; its result is the same.")

@@ -34,4 +34,7 @@ def stats_http_request(line: Line) -> None:
     rule = hooks.parse(line, line.args(), hooks.PLACES["http-request"])
     if rule.action.name not in _LEVELS:
         line.notice(f"'stats http-request' is meant for {', '.join(_LEVELS)}.")
+    known = line.record.get("stats http-request")
+    if known and known[-1].condition is None:
+        line.warning("previous 'stats' action has no condition attached, further entries are NOOP.")
     line.record.append("stats http-request", rule, line.span)
