@@ -178,19 +178,8 @@ BACKENDS = (
         missing="'{name}' expects <name> as argument",
         loose=True,
     ),
-    Row("appsession", "str:cookie str+:argument", HARMLESS, "Old: stickiness by an application's cookie."),
 )
 FRONTENDS = (Row("crt", "path", HARMLESS, "A certificate of the frontend's TLS addresses.", many=True),)
-OLD_RULES = (
-    Row(
-        "reqsetbe, reqisetbe",
-        "str:regex str:backend str*:condition",
-        UNSAFE,
-        "Old: chooses a backend.",
-        many=True,
-        note="today's word is `use_backend`",
-    ),
-)
 OLD = (
     Row(
         "monitor-net",
@@ -211,6 +200,5 @@ TABLES: tuple[tuple[tuple[Row, ...], tuple[str, ...]], ...] = (
     (SIDED, SIDES),
     (BACKENDS, SERVERS),
     (FRONTENDS, CLIENTS),
-    (OLD_RULES, PROXY),
     (OLD, PROXY),
 )
