@@ -20,11 +20,17 @@ class Range(NamedTuple):
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
 
 
+_SEPARATOR: Final = re.compile(rb"[:-]")  # also in front: `-5` is `:5`; a bound below zero can only follow a `:`
+
+
 def parse_range(text: bytes, *, dotted: bool = False) -> Range:
-    """`5`, `5:9`, `5:`, `:9`; with `dotted` also `3.1` as versions are written. ValueError with HAProxy's words."""
+    """`5`, `5:9`, `5-9`, `5:`, `:9`, `-9`; `dotted` takes versions such as `3.1`. ValueError with HAProxy's words."""
     shown = text.decode("utf-8", "surrogateescape")
-    low_text, colon, high_text = text.partition(b":")
-    wrong = f"'{shown}' is not a valid number range" if colon else f"'{shown}' is not a number"
+    found = _SEPARATOR.search(text)
+    colon = found is not None
+    low_text, high_text = (text[: found.start()], text[found.end() :]) if found is not None else (text, b"")
+    kind = "dotted number" if dotted else "number"
+    wrong = f"'{shown}' is not a valid {kind} range" if colon else f"'{shown}' is not a {kind}"
     number = _dotted if dotted else _number
     try:
         low = number(low_text) if low_text else None
@@ -49,6 +55,8 @@ def _number(text: bytes) -> int:
 
 def _dotted(text: bytes) -> int:
     major, dot, minor = text.partition(b".")
+    if _number(major) > 0xFFFF or (dot and _number(minor) > 0xFFFF):
+        raise ValueError(text)
     return (_number(major) << 16) + (_number(minor) if dot else 0)
 
 

@@ -71,7 +71,8 @@ def test_a_removed_pattern_leaves_the_others(keys: list[bytes], method: str, gon
     assert (index.find(value) is None) is (wanted.find(value) is None)
 
 
-_RANGES = st.tuples(st.integers(-20, 20), st.integers(-20, 20), st.sampled_from(["%d", "%d:", ":%d", "%d:%d"]))
+_SHAPES = ["%d", "%d:", "%d-", ":%d", "-%d", "%d:%d", "%d-%d"]
+_RANGES = st.tuples(st.integers(0, 20), st.integers(0, 20), st.sampled_from(_SHAPES))
 
 
 @given(st.lists(_RANGES, max_size=10), st.integers(-25, 25))
@@ -82,10 +83,19 @@ def test_integers_equal_a_scan_of_ranges(written: list[tuple[int, int, str]], va
         low, high = min(a, b), max(a, b)
         text = shape % ((low, high) if shape.count("d") == 2 else low)
         index.add(text.encode(), number)
+        shape = shape.replace("-", ":")
         holds = {"%d": value == low, "%d:": value >= low, ":%d": value <= low, "%d:%d": low <= value <= high}[shape]
         if holds and first is None:
             first = number
     assert index.find(value) == first
+
+
+def test_a_bound_below_zero_can_only_follow_a_colon() -> None:
+    index = indexes.Integers()
+    index.add(b":-3", "low")
+    assert [index.find(value) for value in (-4, -3, -2)] == ["low", "low", None]
+    with pytest.raises(ValueError, match="'-3:' is not a valid number range"):
+        index.add(b"-3:", "never")
 
 
 _V4 = st.integers(0, 2**32 - 1).map(lambda n: n.to_bytes(4, "big"))
