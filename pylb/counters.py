@@ -1,11 +1,14 @@
 """Counters that the hot path increments: plain integer slots, read by show stat, the logs and fetches.
 
-Rates are not counted at all: they are read from the totals (see Rate).
+Rates are not counted at all: they are read from the totals (see Rate). Once a second `roll` looks at the totals of
+proxies and listeners; of the servers only where their backend has moved, so that 100,000 idle ones cost nothing.
 """
 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable
+from typing import Protocol
 
 
 class Rate:
@@ -29,9 +32,14 @@ class Rate:
         second = int(now)
         if second == self.second:
             return
+        if self.second < _clock.second:
+            # `roll` left it alone since: nothing happened until the second that it looked at last.
+            self.second, self.last = _clock.second, 0
+            if second == self.second:
+                return
         total: int = getattr(self.owner, self.name)
         self.last = total - self.base if second == self.second + 1 else 0
-        if self.second and self.last > self.limit_max:
+        if self.last > self.limit_max:
             self.limit_max = self.last
         self.base = total
         self.second = second
@@ -52,7 +60,6 @@ class ProxyCounters:
         "cli_aborts",
         "conn_cur",  # connections (front) or streams (back, server) now
         "conn_max",
-        "conn_rate",
         "conn_total",
         "connect_total",  # connections opened to servers
         "denied_conn",
@@ -73,13 +80,17 @@ class ProxyCounters:
         "lb_total",
         "queue_max",
         "redispatches",
-        "req_rate",
         "req_total",
         "retries",
         "reuse_total",
-        "sess_rate",
         "sess_total",
         "srv_aborts",
+        "awake",  # something moved in the second before the last `roll`
+        "members",  # what only moves when this does: the servers of a backend
+        "moved",  # the sum of the totals that `roll` saw last
+        "_conn_rate",
+        "_req_rate",
+        "_sess_rate",
         "__weakref__",
     )
 
@@ -88,7 +99,6 @@ class ProxyCounters:
     cli_aborts: int
     conn_cur: int
     conn_max: int
-    conn_rate: Rate
     conn_total: int
     connect_total: int
     denied_conn: int
@@ -109,15 +119,20 @@ class ProxyCounters:
     lb_total: int
     queue_max: int
     redispatches: int
-    req_rate: Rate
     req_total: int
     retries: int
     reuse_total: int
-    sess_rate: Rate
     sess_total: int
     srv_aborts: int
+    awake: bool
+    members: Iterable[Counted]
+    moved: int
+    _conn_rate: Rate | None
+    _req_rate: Rate | None
+    _sess_rate: Rate | None
 
-    def __init__(self) -> None:
+    def __init__(self, *, member: bool = False) -> None:
+        """`member`: `roll` reaches it through the `members` of another."""
         # Written out: a configuration has a set for each of its servers, maybe 100,000.
         self.bytes_in = 0
         self.bytes_out = 0
@@ -149,10 +164,54 @@ class ProxyCounters:
         self.reuse_total = 0
         self.sess_total = 0
         self.srv_aborts = 0
-        self.conn_rate = Rate(self, "conn_total")
-        self.sess_rate = Rate(self, "sess_total")
-        self.req_rate = Rate(self, "req_total")
-        _live.append(weakref.ref(self))
+        self.awake = False
+        self.members = ()
+        self.moved = 0
+        self._conn_rate = self._req_rate = self._sess_rate = None
+        if not member:
+            _live.append(weakref.ref(self))
+
+    @property
+    def conn_rate(self) -> Rate:
+        rate = self._conn_rate
+        if rate is None:
+            rate = self._conn_rate = Rate(self, "conn_total")
+        return rate
+
+    @property
+    def req_rate(self) -> Rate:
+        rate = self._req_rate
+        if rate is None:
+            rate = self._req_rate = Rate(self, "req_total")
+        return rate
+
+    @property
+    def sess_rate(self) -> Rate:
+        rate = self._sess_rate
+        if rate is None:
+            rate = self._sess_rate = Rate(self, "sess_total")
+        return rate
+
+    def roll(self, now: float) -> None:
+        """Begins a new second of its rates and of its members', if anything happened in this one or the one before.
+
+        A stream counts for its backend where it begins and for its server where it ends: a backend with streams under
+        way is awake.
+        """
+        moved = self.conn_total + self.sess_total + self.req_total
+        awake = moved != self.moved or self.conn_cur > 0
+        if not awake and not self.awake:
+            return
+        self.moved, self.awake = moved, awake
+        self.conn_rate.roll(now)
+        self.sess_rate.roll(now)
+        self.req_rate.roll(now)
+        for member in self.members:
+            counters = member.counters
+            if counters.sess_total or counters.conn_total or counters.req_total:
+                counters.conn_rate.roll(now)
+                counters.sess_rate.roll(now)
+                counters.req_rate.roll(now)
 
     def status(self, code: int) -> None:
         """Counts a response by its class."""
@@ -170,25 +229,36 @@ class ProxyCounters:
             self.http_other += 1
 
 
+class Counted(Protocol):
+    """Something with counters of its own."""
+
+    @property
+    def counters(self) -> ProxyCounters: ...
+
+
+class _Clock:
+    second = 0  # the last one that `roll` was called in
+
+
+_clock = _Clock()
 _live: list[weakref.ref[ProxyCounters]] = []
 
 
 def roll(now: float) -> None:
-    """Once a second, for every set of counters: begins a new second of its rates."""
+    """Once a second: begins a new second of the rates of everything that moves."""
     gone = False
     for reference in _live:
         counters = reference()
         if counters is None:
             gone = True
             continue
-        counters.conn_rate.roll(now)
-        counters.sess_rate.roll(now)
-        counters.req_rate.roll(now)
+        counters.roll(now)
     if gone:
         _live[:] = [reference for reference in _live if reference() is not None]
     process.conn_rate.roll(now)
     process.sess_rate.roll(now)
     process.bytes_out_rate.roll(now)
+    _clock.second = int(now)
 
 
 class ProcessCounters:

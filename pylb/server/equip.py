@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pylb import registry
 from pylb.balance.keywords import Balance, kind_of_proxy
 from pylb.config.model import Address
+from pylb.counters import ProxyCounters
 from pylb.errors import NOWHERE, ConfigError
 from pylb.registry import Kind
 from pylb.server import responding, retries, state
@@ -31,6 +32,7 @@ def equip(backend: Backend, program: Any) -> None:
     """
     config = backend.config
     backend.program = program
+    backend.counters.members = backend.servers
     report = program.report
     for number, line in enumerate(config.servers):
         try:
@@ -87,7 +89,7 @@ def check_ports(server: Server, report: Any, *, late: bool = False) -> None:
     """A check needs a port to connect to. `late`: once it runs, HAProxy's backends all have steps of a check."""
     values = server.values
     span = server.line.span if server.line is not None else NOWHERE
-    if values.get("agent-check") and "agent-port" not in values:
+    if values.get("agent-check") and not values.get("agent-port"):
         report.alert(
             f"'server {server.backend.name}/{server.name}' : server {server.name} does not have agent port. "
             "Agent check has been disabled.",
@@ -192,6 +194,7 @@ def _dispatched(backend: Backend, address: Any) -> Server:
     from pylb.server.places import place
 
     server = Server("<NOSRV>", backend, -1)
+    server.counters = ProxyCounters()  # it is none of the backend's servers
     place(server, address)
     return server
 

@@ -123,7 +123,7 @@ class Server:
         self.served = 0
         self.queue: Any = None
         self.idle: list[Any] = []
-        self.counters = ProxyCounters()
+        self.counters = ProxyCounters(member=True)
         self.lb: Any = None
 
     def __repr__(self) -> str:
