@@ -31,7 +31,7 @@ class Recorder(Reader):
     """The reader, keeping each line that was understood."""
 
     def __init__(self, environment: MutableMapping[str, str], absent: AbsentFiles | None = None) -> None:
-        super().__init__(environment)
+        super().__init__(environment, None, lambda words, opens: None)  # with a witness, every line is dispatched
         self.lines: list[Line] = []
         self.headers: list[Line] = []
         self.documents: dict[str, Document] = {}

@@ -39,9 +39,11 @@ class Remark:
 
 @dataclass(slots=True)
 class Edit:
-    """What becomes of a line: its new text or None for its own, and the lines in front of it and behind it."""
+    """What becomes of a line: its new text or None for its own, and the lines in front of it and behind it. A line
+    without words stays for its comment, unless that went with the words."""
 
     text: str | None = None
+    gone: bool = False
     before: list[str] = field(default_factory=list)
     behind: list[str] = field(default_factory=list)
 
@@ -188,8 +190,8 @@ def _move(
                 _keep(line, obstacle, answers, remarks)
                 first.remove(line)
                 continue
-            edits.setdefault(modern[0].number, Edit()).before += answers[line.number].first
-            answers[line.number].first = []
+            rules, answers[line.number].first = answers[line.number].first, []
+            edits.setdefault(modern[0].number, Edit()).before += _with_note(line, rules, answers, edits)
     late = [line for line in lines if _rules_of(answers.get(line.number), place, "late")]
     adds = [line for line in late if line.words[0] in _ADDING]
     raws = [line for line in late if line not in adds]
@@ -203,8 +205,17 @@ def _move(
         return
     end = edits.setdefault(max(line.number for line in others + late), Edit())
     for line in raws + adds:
-        end.behind += answers[line.number].late
-        answers[line.number].late = []
+        rules, answers[line.number].late = answers[line.number].late, []
+        end.behind += _with_note(line, rules, answers, edits)
+
+
+def _with_note(line: OldLine, rules: list[str], answers: dict[int, Answer], edits: dict[int, Edit]) -> list[str]:
+    """Rules that leave their line; they take its comment along when they leave nothing behind."""
+    answer = answers[line.number]
+    if answer.first or answer.here or answer.late:
+        return rules
+    edits.setdefault(line.number, Edit()).gone = True
+    return [rules[0] + line.note, *rules[1:]]
 
 
 def _obstacle(line: OldLine, anchor: OldLine, rules: list[str], section: OldSection) -> str:
@@ -231,7 +242,7 @@ def _apply(document: Document, index: int, edit: Edit, indent: str) -> None:
         end = line.end
     if edit.text:
         line.replace([token.raw for token in SourceLine(edit.text, "").tokens])
-    elif edit.text is not None and line.comment.strip():
+    elif edit.text is not None and line.comment.strip() and not edit.gone:
         line.replace([])
     elif edit.text is not None:
         document.remove(index)

@@ -27,6 +27,7 @@ class OldLine:
     raws: list[str]
     words: list[str]
     block: tuple[int, ...]  # the branches of `.if` that it stands in
+    note: str  # its comment, with the blanks before it
 
 
 @dataclass(slots=True)
@@ -123,7 +124,9 @@ def read(document: Document) -> list[OldSection]:
         words = [] if one.broken or one.scope else lexer.split(one.text, variable)[0]
         if words[:1] in ([".elif"], [".else"], [".endif"]):
             block = block[:-1]
-        line = OldLine(one.number, [token.raw for token in one.tokens] if words else [], words, block)
+        raws = [token.raw for token in one.tokens] if words else []
+        note = (one.gap or " ") + one.comment.rstrip() if one.comment.startswith("#") else ""
+        line = OldLine(one.number, raws, words, block, note)
         if words[:1] in ([".if"], [".elif"], [".else"]):
             block = (*block, one.number)
         if one.opens:

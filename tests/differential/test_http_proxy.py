@@ -66,13 +66,24 @@ def test_requests_go_where_their_target_says(place: str) -> None:
     }
 
 
+INHERITED = (
+    HEAD
+    + """    option http_proxy
+    balance roundrobin
+frontend f
+    bind 127.0.0.1:$(l)
+    use_backend o if { path /own }
+    default_backend b
+backend b
+backend o
+    no option http_proxy
+    server s1 127.0.0.1:$(s1)
+"""
+)
+
+
 def test_a_defaults_section_may_hold_it_and_a_backend_refuse_it() -> None:
-    text = (
-        HEAD
-        + "    option http_proxy\n    balance roundrobin\n"
-        + "frontend f\n    bind 127.0.0.1:$(l)\n    use_backend o if { path /own }\n    default_backend b\nbackend b\nbackend o\n    no option http_proxy\n    server s1 127.0.0.1:$(s1)\n"
-    )
-    with run_site("pylb", text, ("s1",)) as site:
+    with run_site("pylb", INHERITED, ("s1",)) as site:
         assert outcomes(site)["path"] == (200, b"s1", [b"GET /a?b=c HTTP/1.1"])
         with RawClient(site.port("l")) as client:
             client.send(b"GET /own HTTP/1.1\r\nHost: a\r\n\r\n")

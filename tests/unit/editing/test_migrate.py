@@ -188,8 +188,8 @@ def test_rules_move_to_where_they_ran() -> None:
         " redirect location /x if FALSE\n"
     )
     assert rewritten(text) == (
-        "frontend f\n mode http\n # a\n http-request deny if TRUE\n http-request set-header B 1\n"
-        " http-request del-header C\n http-request add-header A 1\n redirect location /x if FALSE\n"
+        "frontend f\n mode http\n http-request deny if TRUE\n http-request set-header B 1\n"
+        " http-request del-header C\n http-request add-header A 1 # a\n redirect location /x if FALSE\n"
     )
 
 
