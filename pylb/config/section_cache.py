@@ -1,4 +1,7 @@
-"""cache: the words of its section (manual, chapter 6.2). Nothing is cached yet; the proxies' words are elsewhere."""
+"""cache: the words of its section (manual, chapter 6.2). Nothing is cached yet; the proxies' words are elsewhere.
+
+All words are harmless without effect: who would be answered from the cache is answered by a server, with the same.
+"""
 
 from __future__ import annotations
 

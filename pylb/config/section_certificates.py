@@ -6,6 +6,7 @@ harmless without effect: TLS itself refuses to start, and what names a certifica
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import TYPE_CHECKING
 
@@ -98,6 +99,10 @@ def load(line: Line) -> None:
         raise ConfigError(f"alias '{given['alias']}' is already used in this 'crt-store'.", line.span)
     names.update(known)
     record.append("load", given, line.span)
+    if "acme" in given:
+        who = f"'load crt {given['crt']}'"
+        want = functools.partial(want_section, kind="acme", name=given["acme"], span=line.span, who=who)
+        line.config.wants.append(want)
     _check_files(line, record, given)
 
 
@@ -253,14 +258,10 @@ def dns_time(line: Line) -> None:
 
 
 def check(config: Configuration) -> None:
-    """An account needs its directory, and certificates their account."""
+    """An account needs its directory."""
     for record in config.sections.get("acme", {}).values():
         where = f"acme section '{record.name}' (declared at {record.span.file}:{record.span.line})"
         if not record.get("directory"):
             config.report.alert(f"{where} has no 'directory'.")
         if record.get("challenge-ready") and not str(record.get("challenge", "")).startswith("dns"):
             config.report.notice(f"{where}: 'challenge-ready' is for the challenges dns-01 and dns-persist-01.")
-    for record in config.sections.get("crt-store", {}).values():
-        for given in record.get("load", ()):
-            if "acme" in given:
-                want_section(config, "acme", given["acme"], record.span, f"'load crt {given['crt']}'")

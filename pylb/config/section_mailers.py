@@ -1,4 +1,7 @@
-"""mailers: mail servers for alerts (manual, chapter 3.6). HAProxy 3.3 reads the section and sends nothing by itself."""
+"""mailers: mail servers for alerts (manual, chapter 3.6). HAProxy 3.3 reads the section and sends nothing by itself.
+
+All words are harmless without effect: what would be mailed is in the logs as well.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,9 @@
 
 A section knows one local peer, the one called as `localpeer` (or `-L`, or the host) is. Its address stands on its
 `peer` line, or on a `bind` line; then `server` names it without an address.
+
+All words are harmless without effect as long as tables are: a rule that counts in one is UNSAFE itself. With tables, a
+limit that peers were to share would hold for each process alone, and `peer`, `server` and `table` become UNSAFE.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """resolvers: name servers and how long their answers are believed (manual, chapter 5.3.2).
 
 Names are resolved once, by the system, at start; the words here are checked and kept for the resolver to come.
+All are harmless without effect: the section only says how names are asked for. What does not follow a name that moves
+is the server, and what says so is its option `resolvers`.
 """
 
 from __future__ import annotations

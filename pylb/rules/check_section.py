@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pylb.config import section_checks
 from pylb.config.model import ProxyConfig
 from pylb.config.reader import run_as
+from pylb.config.resolve import label
 from pylb.config.section_shapes import choose, declare_section, want_section
 from pylb.config.words import Line
 from pylb.registry import Status, keyword
@@ -84,7 +85,7 @@ def check(config: Configuration) -> None:
         for server in proxy.servers:
             name = server.values.get(PLACE)
             if isinstance(name, str):
-                want_section(config, PLACE, name, server.span, f"{proxy.kind} '{proxy.name}', server '{server.name}'")
+                want_section(config, PLACE, name, server.span, f"{label(proxy)}, server '{server.name}'")
 
 
 section_checks.CHECKS.append(check)
