@@ -75,10 +75,16 @@ def _check_tls(config: Configuration, proxy: ProxyConfig, server: ServerLine, la
     trusted = values.get("verify") or config.globals.get("ssl-server-verify") or "required"
     if trusted == "required" and not values.get("ca-file"):
         report.alert(f"{label}{_VERIFY}", span)
+    kind = "proxy" if proxy.kind == "listen" else proxy.kind
     if not _versions(values):
-        kind = "proxy" if proxy.kind == "listen" else proxy.kind
         report.alert(
             f"{label}{kind} '{proxy.name}': all SSL/TLS versions are disabled for server '{server.name}'.", span
+        )
+    for hole in _holes(values):
+        report.warning(
+            f"{label}{kind} '{proxy.name}': SSL/TLS versions range not contiguous for server '{server.name}'. "
+            f"Hole find for {hole}. Use only 'ssl-min-ver' and 'ssl-max-ver' to fix.",
+            span,
         )
     ciphers, suites = values.get("ciphers"), values.get("ciphersuites")
     if isinstance(ciphers, str):
@@ -90,6 +96,26 @@ def _check_tls(config: Configuration, proxy: ProxyConfig, server: ServerLine, la
         report.alert(f"{label}unable to set TLS 1.3 cipher suites to '{suites}'.", span)
 
 
+def _refuses(values: dict[str, object], version: str) -> bool:
+    return bool(values.get(f"no {version.lower().replace('.', '')}"))
+
+
+def _holes(values: dict[str, object]) -> list[str]:
+    """The refused versions below an accepted one and above another: of each gap the highest."""
+    if "force version" in values or "ssl-min-ver" in values or "ssl-max-ver" in values:
+        return []  # `no-...` has no effect then
+    holes: list[str] = []
+    lowest, hole = False, ""
+    for version in VERSIONS[1:]:
+        if _refuses(values, version):
+            hole = version if lowest else ""
+        else:
+            if hole:
+                holes.append(hole)
+            lowest, hole = True, ""
+    return holes
+
+
 def _versions(values: dict[str, object]) -> bool:
     """Whether any version of TLS is left."""
     forced = values.get("force version")
@@ -98,4 +124,4 @@ def _versions(values: dict[str, object]) -> bool:
         return forced != "sslv3"
     bounded = "ssl-min-ver" in values or "ssl-max-ver" in values
     usable = VERSIONS[max(1, VERSIONS.index(low)) : VERSIONS.index(high) + 1]
-    return any(bounded or not values.get(f"no {version.lower().replace('.', '')}") for version in usable)
+    return any(bounded or not _refuses(values, version) for version in usable)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pylb.balance.weights import WEIGHT_MAX
 from pylb.config.addresses import check_numeric, parse_address
+from pylb.config.section_shapes import resolvable
 from pylb.config.units import BadCharacter, TimeOverflow, parse_integer, parse_time, wrapped
 from pylb.config.words import to_bytes
 from pylb.registry import Kind, Status, declare, server_option
@@ -185,18 +186,24 @@ def take_source(words: Words, values: dict[str, Any], text: str, name: str = "so
     values["source"] = text
     while word := words.accept("usesrc", "interface"):
         option = _SOURCE_OPTIONS[word]
-        words.line.config.use(option, words.last_span)
+        words.use(option)
         option.factory(words, values)
 
 
 def _usesrc(words: Words, values: dict[str, Any]) -> None:
     """`usesrc client|clientip|hdr_ip(name[,occurrence])|<addr>`: connect with the client's address. Not done yet."""
-    values["usesrc"] = words.next("'usesrc' expects <addr>[:<port>], 'client', or 'clientip' as argument.")
+    shape = "<addr>[:<port>], 'client', 'clientip', or 'hdr_ip(name,#)'"
+    text = values["usesrc"] = words.next(f"'usesrc' expects {shape} as argument.")
+    if text not in ("client", "clientip") and not text.startswith("hdr_ip("):
+        try:
+            resolvable(parse_address(text, port="optional", descriptors=False))
+        except ValueError as error:
+            words.fail(f"'usesrc {text}' : {error}")
 
 
 def _interface(words: Words, values: dict[str, Any]) -> None:
     """`interface <name>`: bind outgoing connections to a network device. Not done yet."""
-    values["interface"] = words.next("'source' : missing interface name.")
+    values["interface"] = words.next(f"'{words.line.name}' : missing interface name.")
 
 
 _SOURCE_OPTIONS: Final = {

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from pylb.config import tls_files
 from pylb.config.addresses import parse_address
+from pylb.config.section_shapes import resolvable
 from pylb.config.units import TimeOverflow, parse_time
 from pylb.errors import ConfigError
 from pylb.listener.tls_checks import VERSIONS
@@ -294,7 +295,7 @@ def socks4(words: Words, server: ServerLine) -> None:
     """A SOCKS4 proxy through which the server is reached."""
     text = words.next("'socks4' expects <addr>:<port> as argument..")
     try:
-        server.values["socks4"] = parse_address(text, port="required", descriptors=False)
+        server.values["socks4"] = resolvable(parse_address(text, port="required", descriptors=False))
     except ValueError as error:
         words.fail(f"'socks4 {text}' : {error}")
 

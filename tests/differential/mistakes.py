@@ -28,6 +28,7 @@ HAProxy 2.6 is asked; newer words have tests of their own beside the manual.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import tempfile
@@ -190,6 +191,7 @@ def _neutral(message: str, path: str) -> str:
     return message.strip().removesuffix(".")  # it stands where no suggestion does
 
 
+os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:1")  # wrong addresses are looked up as names, by both sides
 _NOT_FATAL = re.compile(r"already specified\. Continuing|was already specified\. Continuing")
 """HAProxy calls these alerts and goes on; here they are notices, because an alert stops the start."""
 
@@ -313,3 +315,18 @@ def compare(cases: Iterable[Case], prelude: str = "", *, finish: bool = True) ->
     for case, theirs, ours in judged(cases, prelude, finish=finish):
         if theirs != ours:
             yield Difference(case, theirs, ours)
+
+
+def confirmed(cases: Iterable[Case], prelude: str = "") -> Iterator[Difference]:
+    """The differences of `compare`; where one side accepts, those that remain when the case is alone in a file.
+
+    What comes out after parsing may not be reached in a file of many cases, and each side has its own order.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "alone.cfg")
+        for each in compare(cases, prelude):
+            if OK in (each.theirs.level, each.ours.level):
+                (theirs,), (ours,), _ = _ask([each.case], prelude, False, path)
+                each = Difference(each.case, theirs, ours)
+            if each.theirs != each.ours:
+                yield each

@@ -1,4 +1,4 @@
-"""Mistakes in options beside HAProxy: of bind and server lines, and the `option` words of proxies that take arguments.
+"""Mistakes in the `option` words of proxies that take arguments, and in certificates of bind lines, beside HAProxy.
 
 Every word, with missing, surplus and wrong arguments.
 """
@@ -13,29 +13,6 @@ from tests.differential.mistakes import PROXIES, Case, compare, spoilt
 from tests.harness import pem, requires
 
 pytestmark = requires("haproxy")
-
-ARGUMENTS = ("", "foo", "0", "-1", "12", "12x", "99999999999", "1,2", "foo bar", "/nonexistent", "on", "all", "1s")
-BIND = (
-    *("accept-netscaler-cip", "accept-proxy", "allow-0rtt", "alpn", "backlog", "ca-file", "ca-ignore-err"),
-    *("ca-sign-file", "ca-sign-pass", "ca-verify-file", "ciphers", "ciphersuites", "crl-file", "crt"),
-    *("crt-ignore-err", "crt-list", "curves", "defer-accept", "ecdhe", "expose-fd", "force-tlsv12", "gid", "group"),
-    *("generate-certificates", "id", "interface", "level", "maxconn", "mode", "mss", "name", "namespace", "nice"),
-    *("no-ca-names", "no-sslv3", "no-tls-tickets", "no-tlsv13", "npn", "prefer-client-ciphers", "process", "proto"),
-    *("severity-output", "shards", "ssl-max-ver", "ssl-min-ver", "strict-sni", "tcp-ut", "tfo", "thread"),
-    *("tls-ticket-keys", "transparent", "uid", "user", "v4v6", "v6only", "verify"),
-)
-SERVER = (
-    *("addr", "agent-addr", "agent-inter", "agent-port", "agent-send", "allow-0rtt", "alpn", "backup"),
-    *("ca-file", "check", "check-alpn", "check-proto", "check-send-proxy", "check-sni", "ciphers", "ciphersuites"),
-    *("cookie", "crl-file", "crt", "disabled", "downinter", "enabled", "error-limit", "fall", "fastinter"),
-    *("force-tlsv12", "id", "init-addr", "inter", "log-proto", "max-reuse", "maxconn", "maxqueue", "minconn"),
-    *("namespace", "no-backup", "no-check", "no-ssl", "no-tlsv12", "non-stick", "npn", "observe", "on-error"),
-    *("on-marked-down", "on-marked-up", "pool-low-conn", "pool-max-conn", "pool-purge-delay", "port", "proto"),
-    *("proxy-v2-options", "redir", "resolve-net", "resolve-opts", "resolve-prefer", "rise", "send-proxy"),
-    *("send-proxy-v2", "slowstart", "socks4", "ssl-max-ver", "ssl-min-ver", "stick", "tcp-ut", "tls-tickets"),
-    *("track", "usesrc", "verify", "verifyhost", "weight", "ws"),
-)
-
 
 OPTIONS = (
     *("option httpchk", "option httpchk GET /x HTTP/1.0", "option mysql-check", "option mysql-check user name post-41"),
@@ -67,16 +44,6 @@ LINES = (
 def judged_alike(cases: list[Case]) -> None:
     wrong = [difference for difference in compare(cases) if difference.weight == "severity"]
     assert not wrong, "\n".join(map(str, wrong))
-
-
-@pytest.mark.parametrize("secured", [False, True])
-def test_bind_options_are_judged_alike(secured: bool, tmp_path: Path) -> None:
-    tls = f"ssl crt {pem.write(tmp_path / 'a.pem')} " if secured else ""
-    judged_alike([Case("frontend", f"bind 127.0.0.1:2 {tls}{name} {text}") for name in BIND for text in ARGUMENTS])
-
-
-def test_server_options_are_judged_alike() -> None:
-    judged_alike([Case("backend", f"server s 127.0.0.1:2 {name} {text}") for name in SERVER for text in ARGUMENTS])
 
 
 @pytest.mark.parametrize("section", PROXIES)
