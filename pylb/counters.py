@@ -203,15 +203,23 @@ class ProxyCounters:
         if not awake and not self.awake:
             return
         self.moved, self.awake = moved, awake
-        self.conn_rate.roll(now)
-        self.sess_rate.roll(now)
-        self.req_rate.roll(now)
+        self.advance(now)
         for member in self.members:
             counters = member.counters
             if counters.sess_total or counters.conn_total or counters.req_total:
-                counters.conn_rate.roll(now)
-                counters.sess_rate.roll(now)
-                counters.req_rate.roll(now)
+                counters.advance(now)
+
+    def advance(self, now: float) -> None:
+        """Rolls the rates that are not at rest: their total has moved, or did in the second before."""
+        total = self.sess_total
+        if total and ((rate := self._sess_rate or self.sess_rate).base != total or rate.last):
+            rate.roll(now)
+        total = self.conn_total
+        if total and ((rate := self._conn_rate or self.conn_rate).base != total or rate.last):
+            rate.roll(now)
+        total = self.req_total
+        if total and ((rate := self._req_rate or self.req_rate).base != total or rate.last):
+            rate.roll(now)
 
     def status(self, code: int) -> None:
         """Counts a response by its class."""
