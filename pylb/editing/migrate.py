@@ -73,7 +73,8 @@ def migrate_document(document: Document, to: Version = NEWEST) -> list[Remark]:
 
 def _indent(section: OldSection, document: Document) -> str:
     """How the lines of a section stand."""
-    return next((document.lines[line.number - 1].indent for line in section.lines if line.words), "    ")
+    lines = (document.lines[line.number - 1] for line in section.lines if line.words)
+    return next((line.indent for line in lines if not line.directive), "    ")
 
 
 def _section(section: OldSection, sections: list[OldSection], to: Version, remarks: list[Remark]) -> dict[int, Edit]:

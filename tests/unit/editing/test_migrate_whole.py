@@ -181,6 +181,11 @@ def test_a_rule_does_not_leave_its_branch() -> None:
     assert migrate.migrate(text)[0] == text.replace("block", "http-request deny")
 
 
+def test_an_address_that_leaves_the_header_stands_as_the_lines_do() -> None:
+    text = "listen l :80\n.if streq(a,a)\n  mode http\n.endif\n"
+    assert migrate.migrate(text)[0] == text.replace(" :80\n", "\n  bind :80\n")
+
+
 def test_block_does_not_leave_its_branch() -> None:
     text = "frontend f\n mode http\n http-request set-header B 1\n.if streq(a,b)\n block if TRUE\n.endif\n"
     written, remarks = migrate.migrate(text)
