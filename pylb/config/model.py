@@ -177,6 +177,7 @@ class Tail:
     base: dict[str, Any]  # the default-server values they were added to; held, because keys contain its id
     values: dict[str, Any]
     uses: list[Use]  # of its words
+    again: int = 0  # lines that had these words after the first
 
 
 @dataclass(slots=True)

@@ -271,6 +271,9 @@ class Reader:
         self.environment["HAPROXY_CFGFILES"] = ";".join(self.files)
         for name in PREDEFINED:
             self.environment.pop(name, None)
+        for tail in self.config.tails.values():
+            for use in tail.uses:
+                use.count += tail.again
         self.config.tails.clear()
         self.config.pieces.clear()
         announce_inert(self.config)
@@ -330,7 +333,8 @@ def run(word: Word, line: Line) -> None:
         raise ConfigError(NEGATION, line.span)
     if line.reset and word.facts.get("negatable") == "no":
         raise ConfigError(f"'{line.name}' cannot handle unexpected argument '{line.name}'.", line.span)
-    check_arity(word, line)
+    if "arity" in word.facts:
+        check_arity(word, line)
     known = line.config.used.get(id(word))
     if known is None:
         line.config.use(word, line.span)

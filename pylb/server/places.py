@@ -33,16 +33,26 @@ def place(server: Server, address: Address, methods: tuple[str, ...] = AT_START)
     if address.family == "rhttp":
         server.resolved = False  # the other side would connect, to a listener with attach-srv
         return
-    found = _literal(address)
-    if found is not None and address.family == "ipv4" and address.port and not address.port_offset and any(found):
-        server.address, server.sockaddr = found, (address.host, address.port)  # its text is as the kernel writes it
+    if place_literal(server, address):
         return
-    found = found or _resolve(server, address, methods)
+    found = _literal(address) or _resolve(server, address, methods)
     relative = address.port_offset or address.port == 0
     if found is None:
         server.resolved = False
         return
     locate(server, found, relative=relative)
+
+
+def place_literal(server: Server, address: Address) -> bool:
+    """Gives the server an IPv4 address that is written out, with its port, as most are; False for any other."""
+    if address.family != "ipv4" or not address.port or address.port_offset:
+        return False
+    found = numeric(address.host)
+    if found is None or not any(found):
+        return False
+    server.host, server.port = address.host, address.port
+    server.address, server.sockaddr = found, (address.host, address.port)  # its text is as the kernel writes it
+    return True
 
 
 def locate(server: Server, packed: bytes, *, port: int | None = None, relative: bool | None = None) -> None:
@@ -145,7 +155,7 @@ def _getaddrinfo(address: Address) -> bytes | None:
     for family in families:
         try:
             found = socket.getaddrinfo(address.host, None, family, socket.SOCK_STREAM)
-        except OSError:
+        except (OSError, UnicodeError):  # the name cannot be one: two dots in a row
             continue
         if found:
             return socket.inet_pton(family, str(found[0][4][0]).split("%", 1)[0])

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pylb.balance.weights import SCALE
 from pylb.counters import ProxyCounters
-from pylb.server.places import AT_START, RESOLVED_LATER, place
+from pylb.server.places import AT_START, RESOLVED_LATER, place, place_literal
 from pylb.server.state import Admin, Operation, alive, effective_weight, status
 
 if TYPE_CHECKING:
@@ -156,35 +156,45 @@ class Server:
 def build(line: ServerLine, backend: Backend | Any, number: int) -> Server:
     """The server of a parsed line; raises ConfigError where its name does not resolve and nothing else is allowed."""
     values = line.values
-    get = values.get
     server = Server(line.name, backend, number)
     server.line = line
     server.values = values
-    server.id = get("id", number + 1)
-    server.weight = server.initial_weight = get("weight", 1)
-    server.backup = get("backup", False)
-    server.maxconn = get("maxconn", 0)
-    server.minconn = get("minconn", 0)
+    for name, value in values.items():
+        if name in _COPIED:
+            setattr(server, _COPIED[name], value)
+    server.initial_weight = server.weight
     _settle_limits(server)
-    server.maxqueue = get("maxqueue", 0)
-    server.cookie = get("cookie", b"")
-    server.redirect = get("redir", b"")
-    server.slowstart = get("slowstart", 0) / 1000
-    server.send_proxy = get("send-proxy", 0)
-    server.proxy_options = get("proxy-v2-options", ())
-    server.source = get("source address")
-    server.pool_max = get("pool-max-conn", -1)
-    server.checked = bool(get("check") or get("agent-check"))
+    if "slowstart" in values:
+        server.slowstart = values["slowstart"] / 1000
+    server.checked = bool(values.get("check") or values.get("agent-check"))
     if values.get("disabled"):
         server.admin = Admin.MAINT | Admin.CONFIG_MAINT
-    if line.address is not None:
+    if line.address is not None and not place_literal(server, line.address):
         place(server, line.address, values.get("init-addr", RESOLVED_LATER if "resolvers" in values else AT_START))
     if not server.resolved:
         server.admin |= Admin.UNRESOLVED
     server.eweight = effective_weight(server)
     server.usable = server.eweight > 0
-    server.alive = alive(server)
+    if server.admin is not Admin.NONE:
+        server.alive = alive(server)
     return server
+
+
+_COPIED: Final = {
+    "id": "id",
+    "weight": "weight",
+    "backup": "backup",
+    "maxconn": "maxconn",
+    "minconn": "minconn",
+    "maxqueue": "maxqueue",
+    "cookie": "cookie",
+    "redir": "redirect",
+    "send-proxy": "send_proxy",
+    "proxy-v2-options": "proxy_options",
+    "source address": "source",
+    "pool-max-conn": "pool_max",
+}
+"""Options whose values are attributes as they are."""
 
 
 def _settle_limits(server: Server) -> None:

@@ -15,7 +15,7 @@ from pylb.registry import Kind, keyword
 from pylb.server import origins
 
 if TYPE_CHECKING:
-    from pylb.config.model import Address
+    from pylb.config.model import Address, ProxyConfig
     from pylb.config.words import Line, Words
 
 _STRAY: Final = re.compile(r"[^A-Za-z0-9_:.\-]")
@@ -37,10 +37,11 @@ def server(line: Line) -> None:
     stray = _STRAY.search(name)
     if stray:
         raise ConfigError(f"character '{stray[0]}' is not permitted in server name '{name}'.", line.spans[1])
-    record = ServerLine(name, None, line.span, line.proxy.default_server)
-    label = f"'server {line.proxy.name}/{name}' : "
-    record.address = _address(words, text, label)
-    record.values = origins.begin(words, line.proxy, record.values, label)
+    proxy: ProxyConfig = line.record
+    label = f"'server {proxy.name}/{name}' : "
+    record = ServerLine(name, literal(text) or _address(words, text, label), line.span, proxy.default_server)
+    if "from" in line.words:
+        record.values = origins.begin(words, proxy, record.values, label)
     _tail(words, record, label)
     _check_weight(line, record, label)
     _enter(line, record)
@@ -135,9 +136,6 @@ def _range(text: str, line: Line) -> tuple[int, int]:
 
 
 def _address(words: Words, text: str, label: str) -> Address:
-    address = literal(text)
-    if address is not None:
-        return address
     log = words.line.proxy.get("mode") == "log"
     try:
         address = parse_address(
@@ -162,8 +160,7 @@ def _tail(words: Words, record: ServerLine, label: str) -> None:
     known = tails.get(key)
     if known is not None:
         record.values = known.values.copy()
-        for use in known.uses:
-            use.count += 1
+        known.again += 1
         return
     record.values = base.copy()
     uses = _options(words, record, label)
@@ -251,7 +248,7 @@ def _check_weight(line: Line, record: ServerLine, label: str) -> None:
 def _enter(line: Line, record: ServerLine) -> None:
     """Adds the server; a second one of that name, or of that id, is an error."""
     proxy = line.proxy
-    if record.name in origins.named(proxy):
+    if origins.NAMED in proxy.values and record.name in origins.named(proxy):
         raise ConfigError(f"a default-server named '{record.name}' was already defined, please use distinct names.")
     other = proxy.server_names.setdefault(record.name, record)
     if other is not record:
