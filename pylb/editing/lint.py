@@ -17,7 +17,7 @@ from typing import Final, TextIO
 from pylb import standard
 from pylb.config import resolve
 from pylb.editing import lint_manual, lint_subject
-from pylb.editing.lint_absent import UNREADABLE
+from pylb.editing.lint_absent import HOST, UNREADABLE
 from pylb.editing.lint_checks import CHECKS, Check, Finding
 from pylb.editing.lint_subject import Subject
 from pylb.errors import Report, Severity, caret, nearest, painted
@@ -96,8 +96,9 @@ def main(argv: Sequence[str], out: TextIO | None = None) -> int:
     problems = loaded(subject)
     if problems.fatal:
         problems.write()
-        if not options.no_files and any(UNREADABLE.search(item.message) for item in problems.items):
-            print("pylb lint: --no-files reports files that are not there and checks the rest", file=sys.stderr)
+        absent = any(known.search(item.message) for known in (UNREADABLE, HOST) for item in problems.items)
+        if absent and not options.no_files:
+            print("pylb lint: --no-files reports what is not on this machine and checks the rest", file=sys.stderr)
         return 2
     findings = examine(subject, checks)
     (write_json if options.format == "json" else write_text)(findings, stream)
@@ -110,7 +111,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--format", choices=("text", "json"), default="text")
     parser.add_argument("--select", default="", metavar="CODES", help="only these checks: L101,L2,dead-rule")
     parser.add_argument("--ignore", default="", metavar="CODES", help="all but these checks")
-    parser.add_argument("--no-files", action="store_true", help="files that the lines name may be absent: a finding")
+    parser.add_argument("--no-files", action="store_true", help="absent files and unknown hosts are findings")
     parser.add_argument("--explain", metavar="CODE", help="what a check is about; 'all' prints the manual page")
     return parser
 

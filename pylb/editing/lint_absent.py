@@ -1,8 +1,9 @@
-"""Lines that name files which this machine does not have, for `pylb lint --no-files`.
+"""Lines that name files or hosts which this machine does not know, for `pylb lint --no-files`.
 
-A configuration is often looked at where its certificates, maps and error pages are not. The words of the configuration
-room refuse such a line; here it is read again with the file's name taken out or, where an option needs one, with the
-name of an empty file, so that the rest of the line counts. What is said of that line after this is about our stand-in,
+A configuration is often looked at where its certificates, maps and error pages are not, nor the names of its network.
+The words of the configuration room refuse such a line; here it is read again with the file's name taken out or, where
+an option needs one, with the name of an empty file, and with an address for the host, so that the rest of the line
+counts. What is said of that line after this is about our stand-in,
 and dropped.
 """
 
@@ -24,25 +25,37 @@ _ADDRESSED: Final = ("bind", "server", "default-server", "server-template")
 _GROWING: Final = ("binds", "servers")
 """What a line has added to its section by the time it is refused."""
 _EMPTY: Final = "/dev/null"
+HOST: Final = re.compile(
+    r"invalid address: '(?P<host>(?=[^']*[A-Za-z])[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)' in '(?P=host)"
+)
 _PIECES: Final = re.compile(r"[(),\[\]]")
 _FILE: Final = re.compile(r"['<](?P<quoted>[^'<>]+)['>]|(?P<plain>[^\s'<>]+?)\s*:(?:\s|$)")
 
 
 class AbsentFile(NamedTuple):
+    """A file or a host that is not known here, and the word that names it."""
+
     span: Span
     path: str
 
 
 class Missing(NamedTuple):
-    """A file that a message speaks of: the word of the line that names it, how it is written there, and its path."""
+    """What a message speaks of: the word of the line that names it, how it is written there, its path or name."""
 
     at: int
     written: str
     path: str
+    host: bool = False
 
 
 def missing(message: str, line: Line) -> Missing | None:
-    """The file that the message calls unreadable, when a word of the line names it and it is not there."""
+    """The file that the message calls unreadable, when a word of the line names it and it is not there; or the host
+    that it finds no address for."""
+    unknown = HOST.search(message)
+    if unknown is not None:
+        host = unknown["host"]
+        words = enumerate(line.words[1:], 1)
+        return next((Missing(at, host, host, True) for at, word in words if word.startswith(host)), None)
     opening = UNREADABLE.search(message)
     match = _FILE.search(message, opening.end()) if opening is not None else None
     if match is None:
@@ -62,6 +75,7 @@ class AbsentFiles:
 
     def __init__(self) -> None:
         self.found: list[AbsentFile] = []
+        self.hosts: list[AbsentFile] = []
         self.lines: set[tuple[str, int]] = set()
         self.lua = False
 
@@ -99,11 +113,14 @@ class AbsentFiles:
             line.words, line.spans = words, spans
 
     def _without(self, line: Line, absent: Missing) -> None:
-        at, written, path = absent
-        self.found.append(AbsentFile(line.spans[at], path))
+        at, written, path, host = absent
+        (self.hosts if host else self.found).append(AbsentFile(line.spans[at], path))
         self.lines.add((line.span.file, line.span.line))
         self.lua = self.lua or line.name.startswith("lua-load")
-        if line.words[0] in _ADDRESSED and line.words[at] == written:
+        if host:  # one for each, of a network that nobody uses (RFC 5737)
+            address = f"203.0.113.{len(self.hosts) % 254 + 1}"
+            line.words = [*line.words[:at], line.words[at].replace(written, address, 1), *line.words[at + 1 :]]
+        elif line.words[0] in _ADDRESSED and line.words[at] == written:
             line.spans = [*line.spans[: at - 1], *line.spans[at + 1 :]]
             line.words = [*line.words[: at - 1], *line.words[at + 1 :]]
         else:

@@ -1,4 +1,4 @@
-"""Lint checks of the files that a configuration names: absent ones, and maps and lists whose lines do nothing."""
+"""Lint checks of the files and hosts that a configuration names: absent ones, maps and lists whose lines do nothing."""
 
 from __future__ import annotations
 
@@ -74,6 +74,22 @@ def repeated_key(subject: Subject) -> Found:
                 start = len(text) - len(text.lstrip())
                 key = words[0].decode("utf-8", "replace")
                 yield Span(path, number, start, start + len(key), text), f"never used: '{key}' stands in line {first}"
+
+
+@check(
+    "L804",
+    "unknown-host",
+    "warning",
+    "A host name has no address on this machine. Reported with `--no-files` only.",
+    why="""Where the name is unknown, the configuration does not load: log targets, peers and mailers are looked up
+    while it is read. With `--no-files` the rest of the line is checked as if the host had an address.""",
+    frame="global",
+    bad="log loghost.invalid:514 local0",
+    good="log 192.0.2.1:514 local0",
+)
+def unknown_host(subject: Subject) -> Found:
+    for span, name in subject.unknown_hosts:
+        yield span, f"'{name}' has no address here"
 
 
 def _named(subject: Subject, path: str) -> Span | None:

@@ -61,8 +61,8 @@ A comment silences checks for its own line, or, when it stands alone, for the li
     # lint: ignore L203
     acl is_old path_beg /old    # lint: ignore unused-acl
 
-With `--no-files`, certificates, maps, lists and pages that are not on this machine are findings (L801) and keep
-nothing else from being checked; without it a configuration that lacks one does not load.
+With `--no-files`, certificates, maps, lists and pages that are not on this machine are findings (L801), host names
+without an address too (L804), and keep nothing else from being checked; without it such a configuration does not load.
 
 This page is printed by `pylb lint --explain all`.
 """

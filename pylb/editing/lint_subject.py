@@ -88,6 +88,7 @@ class Subject:
             self._at[line.span.file, line.span.line] = line
         self._rules: dict[tuple[int, str], list[Rule]] = {}
         self.absent: list[AbsentFile] = recorder.absent.found if recorder.absent is not None else []
+        self.unknown_hosts: list[AbsentFile] = recorder.absent.hosts if recorder.absent is not None else []
         self.excuses = recorder.absent.excuses if recorder.absent is not None else lambda message, span: False
 
     # -- records

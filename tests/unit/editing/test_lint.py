@@ -46,7 +46,7 @@ def findings_in_example(check: lint_checks.Check, text: str, path: Path, certifi
         text = text.replace(f"/etc/haproxy/{name}", str(path.with_name(name)))
     path.write_text(text.replace("/etc/ssl/site.pem", certificate).replace("/etc/ssl/ca.pem", certificate))
     path.chmod(0o644)
-    subject = lint_subject.read_files([str(path)], absent=check.code == "L801")
+    subject = lint_subject.read_files([str(path)], absent=check.code in ("L801", "L804"))
     problems = lint.loaded(subject)
     assert not problems.fatal, [item.headline() for item in problems.items]
     return lint.examine(subject)
@@ -523,6 +523,19 @@ def test_files_that_are_not_there_can_be_findings(file, capsys):
         "/no/ca2.pem",
     ]
     assert run("--no-files", "--ignore", "L", path)[0] == 0
+
+
+def test_hosts_that_are_not_known_can_be_findings(file, capsys):
+    text = "global\n    log loghost.invalid:514 local0\n" + frontend() + "mailers m\n    mailer a mail.invalid:25\n"
+    assert run(file(text))[0] == 2
+    assert "--no-files reports" in capsys.readouterr().err
+    code, said = run("--no-files", "--select", "L804", file(text))
+    assert code == 1
+    assert [line.partition("L804 ")[2] for line in said.splitlines()] == [
+        "unknown-host: 'loghost.invalid' has no address here",
+        "unknown-host: 'mail.invalid' has no address here",
+    ]
+    assert run("--no-files", file(text.replace("loghost.invalid", "300.0.2.1")))[0] == 2
 
 
 def test_a_mistake_beside_an_absent_file_is_still_one(file, capsys):
