@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pylb import standard
 from pylb.config.document import Document
+from pylb.config.lexer import Spans
 from pylb.config.reader import Reader
 from pylb.config.words import to_bytes
 from pylb.editing import lint_checks, lint_manual
@@ -135,7 +136,7 @@ _LINE: Final = re.compile(r"\bx:[0-9]+|\bline [0-9]+|\bposition [0-9]+")
 
 def neutral(value: Any, depth: int = 0) -> Any:
     """A value without its places in the file: what must not change when only the layout does."""
-    if isinstance(value, Span):
+    if isinstance(value, (Span, Spans)):
         return None
     if isinstance(value, (str, bytes, int, float, bool, type(None), re.Pattern)):
         return value
