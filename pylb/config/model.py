@@ -9,7 +9,7 @@ a proxy starts as a copy of its defaults (`ProxyConfig.inherit`).
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -81,15 +81,29 @@ class BindLine:
     values: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
 class ServerLine:
     """One `server` line (or server-template, or the merged `default-server`)."""
 
-    name: str
-    address: Address | None
-    span: Span
-    values: dict[str, Any] = field(default_factory=dict)
-    template: tuple[str, int, int] | None = None  # prefix, first, last
+    __slots__ = ("address", "name", "place", "template", "values")
+
+    def __init__(
+        self,
+        name: str,
+        address: Address | None,
+        place: Span | Sequence[Span],
+        values: dict[str, Any] | None = None,
+        template: tuple[str, int, int] | None = None,
+    ) -> None:
+        self.name = name
+        self.address = address
+        self.place = place  # or those of all words of its line, of which the first is looked up when asked for
+        self.values = {} if values is None else values
+        self.template = template  # prefix, first, last
+
+    @property
+    def span(self) -> Span:
+        place = self.place
+        return place if isinstance(place, Span) else place[0]
 
 
 @dataclass(slots=True)

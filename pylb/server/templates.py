@@ -39,7 +39,7 @@ def server(line: Line) -> None:
         raise ConfigError(f"character '{stray[0]}' is not permitted in server name '{name}'.", line.spans[1])
     proxy: ProxyConfig = line.record
     label = f"'server {proxy.name}/{name}' : "
-    record = ServerLine(name, literal(text) or _address(words, text, label), line.span, proxy.default_server)
+    record = ServerLine(name, literal(text) or _address(words, text, label), line.spans, proxy.default_server)
     if "from" in line.words:
         record.values = origins.begin(words, proxy, record.values, label)
     _tail(words, record, label)
