@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from pylb.config import units
 from pylb.config.model import ProxyConfig
+from pylb.config.shapes import ignore_surplus
 from pylb.config.words import Line, Words, to_bytes
 from pylb.errors import ConfigError
 from pylb.http.cookies import request_cookies, response_cookies
@@ -80,7 +81,7 @@ def capture(line: Line) -> None:
         raise ConfigError(_CAPTURE, words.last_span)
     usage = f"'capture {kind}' expects 'header' <header_name> 'len' <len>."
     if words.accept("header") is None:
-        raise ConfigError(usage, words.span)
+        raise ConfigError(_CAPTURE, words.span)
     name = to_bytes(words.next(usage)).lower()
     length = _length(words, usage)
     if not words.end:
@@ -95,10 +96,16 @@ def _length(words: Words, usage: str) -> int:
 
 
 def _capture_cookie(line: Line, words: Words) -> None:
+    """HAProxy looks neither at the word `len` nor at one behind the length."""
     usage = "'capture' expects 'cookie' <cookie_name> 'len' <len>."
     name = to_bytes(words.next(usage))
-    length = _length(words, usage)
-    words.finish()
+    between = words.next(usage)
+    if between != "len":
+        line.notice(f"'{between}' stands where 'len' should.")
+    length = max(0, units.parse_integer(words.next(usage)))
+    if words.peek(1) is not None:
+        raise ConfigError(f"'capture cookie' cannot handle unexpected argument '{words.peek(1)}'.", words.span)
+    ignore_surplus(words)
     line.proxy.set("capture cookie", CookieCapture(name, length), line.span)
 
 
@@ -119,7 +126,7 @@ def declare(line: Line) -> None:
         words.fail("'declare capture': cannot parse the length 'len'.")
     if int(text) <= 0:
         words.fail("length must be > 0")
-    words.finish()
+    ignore_surplus(words)
     _new_slot(line, line.proxy, REQUEST if direction == "request" else RESPONSE, Slot(b"", int(text)))
 
 
