@@ -143,7 +143,7 @@ def sni(words: Words, server: ServerLine) -> None:
 
 
 @server_option(
-    "set-proxy-v2-tlv-fmt", usage="(<id>) <format>", status=Status.HARMLESS, note="not sent yet", parens=True
+    "set-proxy-v2-tlv-fmt", usage="(<id>) [<format>]", status=Status.HARMLESS, note="not sent yet", parens=True
 )
 def set_proxy_tlv(words: Words, server: ServerLine) -> None:
     """An extra record of the PROXY v2 header: its number (0 to 255, also 0x..) in parentheses, and a log-format.
@@ -155,7 +155,7 @@ def set_proxy_tlv(words: Words, server: ServerLine) -> None:
     number = int(found[1], 0 if found[1][:2].lower() == "0x" else 10) if found else -1
     if not 0 <= number <= 255:
         words.fail("'set-proxy-v2-tlv-fmt' : expects a TLV id between 0 and 255 in parentheses.")
-    text = words.next("'set-proxy-v2-tlv-fmt' : missing log-format string.")
+    text = "" if words.end else words.next()  # without a value the field is sent empty
     line = words.line
     if server.name != "default-server":
         site = Site(line.config, line.record, "server", Point.BE_SERVER, line.span, "set-proxy-v2-tlv-fmt")

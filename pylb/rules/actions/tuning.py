@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pylb.config import units
 from pylb.config.words import Words
+from pylb.errors import did_you_mean
 from pylb.registry import Status, action
 from pylb.rules.actions.parts import HTTP, TCP_CONTENT
 from pylb.rules.verdicts import Outcome, Verdict
@@ -78,25 +79,46 @@ def set_priority_offset(words: Words, site: Site) -> Build:
 
 
 _TIMEOUTS: Final = {"server": "timeout_server", "tunnel": "timeout_tunnel"}
+_CHECKED: Final = ("client", "connect", "queue", "tarpit")  # since 2.9 and 3.4
+_SIDES: Final = {
+    "client": "is_front",
+    "connect": "is_back",
+    "queue": "is_back",
+    "server": "is_back",
+    "tunnel": "is_back",
+}
+
+
+def _without_effect(program: Any) -> Act:
+    return lambda ctx: None
 
 
 @action(
     "set-timeout",
     places="http-request",
-    usage="{server | tunnel} {<time> | <expression>}",
+    usage="{client | connect | queue | server | tarpit | tunnel} {<time> | <expression>}",
+    status=Status.PARTIAL,
+    note="only server and tunnel take effect",
 )
 def set_timeout(words: Words, site: Site) -> Build:
-    """Sets a timeout of this stream; an expression yields milliseconds. Only where there is a backend. Manual 4.2."""
+    """Sets a timeout of this stream; an expression yields milliseconds. The client's only where there is a frontend,
+    tarpit anywhere, the others only where there is a backend. Manual 4.2."""
     if words.peek() is None or words.peek(1) is None:
         words.rest()
         words.fail("expects exactly 2 arguments")
     proxy = site.proxy
-    if proxy is not None and not proxy.is_back and proxy.kind != "defaults":
-        words.fail(f"proxy '{proxy.name}' has no backend capability")
+    name = words.peek()
+    side = _SIDES.get(name or "")
+    if name not in _TIMEOUTS and name not in _CHECKED:
+        side = "is_back"
+    if proxy is not None and proxy.kind != "defaults" and side is not None and not getattr(proxy, side):
+        words.fail(f"proxy '{proxy.name}' has no {'frontend' if side == 'is_front' else 'backend'} capability")
     name = words.next()
     attribute = _TIMEOUTS.get(name)
-    if attribute is None:
-        words.fail(f"'set-timeout' rule supports 'server'/'tunnel' (got '{name}')")
+    if attribute is None and name not in _CHECKED:
+        near = did_you_mean(name, (*_TIMEOUTS, *_CHECKED)).removeprefix("; ")
+        hint = near or f"HAProxy 3.4 knows {', '.join(_CHECKED)} too"
+        words.fail(f"'set-timeout' rule supports 'server'/'tunnel' (got '{name}')", hint)
     text = words.peek() or ""
     if text[:1].isdigit():
         words.next()
@@ -107,9 +129,13 @@ def set_timeout(words: Words, site: Site) -> Build:
         if not milliseconds:
             words.fail(f"null value is not valid for a 'set-timeout {name}' rule")
         seconds = milliseconds / 1000
+        if attribute is None:
+            return _without_effect
         return lambda program: lambda ctx: setattr(ctx.stream, attribute, seconds)
     parsed = expression.parse(words, site)
     parsed.final_cast("int")
+    if attribute is None:
+        return _without_effect
 
     def build(program: Any) -> Act:
         read = parsed.compile_as("int", program)
