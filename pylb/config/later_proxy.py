@@ -40,11 +40,10 @@ CONNECTIONS = (
     ),
     Row(
         "max-session-srv-conns",
-        "number(0,)?",
+        "int?",
         HARMLESS,
         "Idle server connections kept for one client connection.",
         loose=True,
-        wrong="'{name}' expects a number of connections, got '{got}'.",
     ),
     Row(
         "log-steps",

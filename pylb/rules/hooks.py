@@ -304,6 +304,9 @@ def _delay(line: Line) -> None:
         raise ConfigError(message, line.span)
     try:
         delay = units.parse_time(text)
+    except units.TimeOverflow:
+        limit = "maximum value is 2147483647 ms or ~24.8 days"
+        raise ConfigError(f"{message} (timer overflow in '{text}', {limit})", line.spans[-1]) from None
     except ValueError as error:
         raise ConfigError(f"{message} ({str(error).rstrip('.')})", line.spans[-1]) from None
     inherited = proxy.origin is not None and proxy.origin.where.get(line.name) == proxy.where.get(line.name)

@@ -6,9 +6,12 @@ userlist, which it reports without a line (test_config_errors has both kinds).
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from tests.differential.mistakes import Case, compare
+from tests.differential.mistakes import Case, Difference, compare, confirmed, spoilt
+from tests.differential.valid_lines_sections import SECTIONS
 from tests.harness import requires
 
 pytestmark = requires("haproxy")
@@ -19,6 +22,7 @@ FIRST = {
     "mailers": ("mailer d 127.0.0.1:25",),
     "log-forward": ("bind 127.0.0.1:1",),
     "fcgi-app": ("docroot /",),
+    "program": ("command x",),
 }
 LINES = {
     "cache": """max-age|max-age x|max-age 1 2|max-object-size 9999999|process-vary
@@ -55,4 +59,43 @@ def test_sections_are_judged_alike(section: str) -> None:
     lines = [line for row in LINES[section].splitlines() for line in row.split("|")]
     cases = [Case(section, line, FIRST.get(section, ())) for line in lines]
     wrong = [difference for difference in compare(cases) if difference.weight == "severity"]
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+DIGITS = "2.6 reads the digits in front of a number's letters, and cuts it to 32 bits"
+GOES_ON = "HAProxy calls it an alert and goes on; here it is a warning"
+REFUSED = "HAProxy calls it a warning and refuses the file all the same"
+DEFAULT = "documented for options; 2.6 takes the option's name for an argument by mistake"
+DIFFERENT: tuple[tuple[str, str, str], ...] = (
+    ("cache", r"^(total-max-size|max-object-size|max-secondary-entries)\b", REFUSED),
+    ("ring", r"^size ", REFUSED + "; " + DIGITS),
+    ("ring", r"^maxlen ", DIGITS),
+    ("log-forward", r"^bind ", GOES_ON),
+    ("log-forward", r"^timeout client ", "2.6 refuses the file without a sentence about the line"),
+    ("(peers|log-forward)", r"^default log ", "documented for log lines; 2.6 takes a word for an argument by mistake"),
+    ("peers", r"^table .* len -1 ", "the same mistake; 2.6 takes -1 for the largest length"),
+    ("peers", r"^default-server WEIGHT", "a hint behind the same sentence"),
+    ("fcgi-app", r"^acl( a( path)?)?$", "2.6 tells of freed memory"),
+    ("fcgi-app", r"^default option ", DEFAULT),
+    ("fcgi-app", r"^option max-reqs -1$", "2.6 takes it for the largest number"),
+    ("http-errors", r"^errorfile 99999999999 ", DIGITS),
+)
+
+
+def _reason(difference: Difference) -> str:
+    """Why a case may be judged differently; an empty string when it may not."""
+    case = difference.case
+    return next(
+        (why for place, text, why in DIFFERENT if re.fullmatch(place, case.section) and re.search(text, case.line)), ""
+    )
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_word_of_sections_is_judged_alike(section: str) -> None:
+    cases = []
+    for valid, words in SECTIONS[section]:
+        name = " ".join(valid.split(" ")[:words])
+        before = tuple(line for line in FIRST.get(section, ()) if not line.startswith(f"{name} "))
+        cases += [Case(section, line, before) for line in spoilt(valid, words)]
+    wrong = [each for each in confirmed(cases) if not _reason(each)]
     assert not wrong, "\n".join(map(str, wrong))

@@ -119,7 +119,8 @@ def send_spoe_group(words: Words, site: Site) -> Build:
 @action("ot-group", places=(*TCP_CONTENT, *HTTP), usage="<filter> <group>", status=Status.HARMLESS)
 def ot_group(words: Words, site: Site) -> Build:
     """Runs a group of an OpenTracing filter; HAProxy 2.6 to 3.2."""
-    if words.peek() is None or words.peek(1) is None:
+    following = words.peek(2)
+    if words.peek() is None or words.peek(1) is None or following not in (None, "if", "unless"):
         words.fail("expects: <filter-id> <group-id> [{ if | unless } ...]", last=False)
     name, group = words.next(), words.next()
     span = words.last_span
