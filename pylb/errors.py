@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import enum
 import os
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -58,11 +59,45 @@ class Diagnostic:
     span: Span = NOWHERE
     hint: str = ""
 
+    def place(self) -> str:
+        """File and line, spelt as HAProxy spells them in front of this message."""
+        where = f"[{self.span.file}:{self.span.line}]"
+        if _BARE.match(self.message):
+            return f"{where} : "
+        if _CAPITAL.match(self.message):
+            return f"Parsing {where}: "
+        return f"parsing {where}: " if _TIGHT.match(self.message) else f"parsing {where} : "
+
     def headline(self, pid: int | None = None) -> str:
         """One line in HAProxy's layout: `[ALERT]    (123) : config : parsing [f.cfg:3] : ...`."""
         label = f"[{self.severity.name}]"
-        where = f"parsing [{self.span.file}:{self.span.line}] : " if self.span.line else ""
+        where = self.place() if self.span.line else ""
         return f"{label:<10} ({os.getpid() if pid is None else pid}) : config : {where}{self.message}"
+
+
+# HAProxy prints places as `parsing [f:1] : `; before messages that these match as `[f:1] : `, `Parsing [f:1]: `, and
+# `parsing [f:1]: ` (observed).
+_BARE = re.compile(
+    r"'(server|server-template)[ '].*( : | as argument)|.* of server default-server|"
+    r"unknown keyword '.*'\. Hint: no address "
+)
+_CAPITAL = re.compile(r"failed to parse (log-format|log-format-sd|error-log-format|unique-id) : ")
+_TIGHT = re.compile(
+    "|".join(
+        (
+            r"negation/default |option '.*' is not supported any more",
+            r"'.*' has no effect, is deprecated|'.*' expects either 'if' or 'unless' followed",
+            r"unable to find .* referenced in arg |missing \w+ name in arg ",
+            r".* reuses same custom id |custom id has |previous 'stats' action ",
+            r".* overrides previous '.*' in 'defaults' |'(domain|attr|maxidle|maxlife)' expects ",
+            r"unknown stats parameter |'show-desc' requires|'cookie' (expects|needs)|domain '.*' contains no ",
+            r"'(max-)?spread-checks' |spread-checks already |unsupported character .* an integer delay",
+            r"'node' (expects|requires)",
+            r"(unexpected character|timer overflow in) .*argument .*to (stats|<(maxidle|maxlife|tune\.idletimer)>)",
+            r"timer overflow in argument .* to <max-spread-checks>",
+        )
+    )
+)
 
 
 @dataclass(slots=True)

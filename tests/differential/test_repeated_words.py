@@ -103,3 +103,33 @@ def test_a_second_number_or_folder_is_refused_alike() -> None:
     cases = [Case("backend", "id 120", ("id 12",))]  # one of them: more confuse the tree that HAProxy looks into
     cases += [Case("global", f"{word} /tmp", (f"{word} /",)) for word in ("ca-base", "crt-base")]
     assert not "\n".join(map(str, compare(cases)))
+
+
+SPELLINGS = """global
+ spread-checks x
+ no maxconn 5
+ node a/b
+defaults
+ cookie a maxidle x
+ stats zork
+ balance zork
+backend b
+ server s 127.0.0.1:80 weight x
+ server s2
+ default-server inter x
+ id 0
+ no option httplog
+ timeout server x
+"""
+
+
+def test_places_are_spelt_alike(tmp_path: Path) -> None:
+    path = tmp_path / "spelt.cfg"
+    path.write_text(SPELLINGS)
+    lines = []
+    for program in ([str(find("haproxy"))], [sys.executable, "-m", "pylb"]):
+        run = subprocess.run([*program, "-c", "-f", str(path)], capture_output=True, timeout=60, check=False)
+        found = re.findall(r"^\[ALERT\] .* config : (.*\[[^\]]*:\d+\] ?: ).*", run.stderr.decode(), re.MULTILINE)
+        lines.append(found)
+    assert lines[0] == lines[1]
+    assert {line.partition("[")[0] for line in lines[0]} == {"", "parsing "}
