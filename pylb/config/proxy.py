@@ -77,7 +77,8 @@ def timeout(line: Line) -> None:
 def overwrites(line: Line, name: str) -> bool:
     """Whether a proxy has a value that is not its defaults section's: then HAProxy warns of another one."""
     origin = line.proxy.origin
-    return origin is not None and line.place != "defaults" and line.record.get(name) != origin.get(name)
+    inherited = origin.get(name) if origin is not None else None
+    return line.place != "defaults" and bool(line.record.get(name) != inherited)
 
 
 for _name, (_places, _doc) in TIMEOUTS.items():

@@ -77,7 +77,6 @@ def test_mistakes_in_a_frontend(line: str, message: str) -> None:
         ("log", "log : expects <address> and <facility>  as arguments"),
         ("log global", "log : 'global' is not supported for a global syslog server"),
         ("log-tag a b", "'log-tag' cannot handle unexpected argument 'b'."),
-        ("log-send-hostname x\n log-send-hostname y", "'log-send-hostname' already specified. Continuing."),
         ("stats timeout foo", "'stats timeout' : unexpected character 'f'"),
         ("stats timeout 0", "'stats timeout' expects a positive value"),
         ("stats maxconn -1", "'stats maxconn' expects a positive value"),
@@ -86,6 +85,12 @@ def test_mistakes_in_a_frontend(line: str, message: str) -> None:
 )
 def test_mistakes_in_global(line: str, message: str) -> None:
     assert messages(load(line, "global")) == [message]
+
+
+def test_a_second_host_name_is_left_out() -> None:
+    config = load("log-send-hostname x\n log-send-hostname y", "global")
+    assert not messages(config)
+    assert config.globals.get("log-send-hostname") == "x"
 
 
 @pytest.mark.parametrize("word", ["option httplog", "log-format x", "log-format-sd x"])
