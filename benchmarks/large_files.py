@@ -2,19 +2,23 @@
 
 Two kinds of file, each with 100 backends and 1,000 servers per cent. `equal`: a program wrote it, the options of
 servers repeat. `distinct`: no two server lines have equal options, every backend has a rule, and one frontend with an
-ACL and a use_backend line for each chooses between them. Prints CPU seconds (user and system) and the largest resident
-size of one process each, pylb and haproxy where it is installed, as a table for docs/size.md.
+ACL and a use_backend line for each chooses between them. Runs pylb and haproxy, where it is installed, in turn, and
+prints CPU seconds (user and system), the largest resident size and the ratios of the medians of five runs each, as a
+table for docs/size.md.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 HEAD = """\
 global
@@ -69,8 +73,17 @@ def _address(count: int) -> str:
 KINDS = {"equal": equal, "distinct": distinct}
 
 
-def measure(command: list[str]) -> tuple[float, float, int]:
-    """User and system seconds and the peak size in megabytes of one run."""
+class Run(NamedTuple):
+    """What one process took."""
+
+    user: float
+    system: float
+    wall: float
+    megabytes: int
+
+
+def measure(command: list[str]) -> Run:
+    began = time.monotonic()
     pid = os.posix_spawn(
         command[0],
         command,
@@ -80,37 +93,35 @@ def measure(command: list[str]) -> tuple[float, float, int]:
     _, status, used = os.wait4(pid, 0)
     if os.waitstatus_to_exitcode(status):
         raise SystemExit(subprocess.run(command, capture_output=True, text=True, check=False).stderr[-500:])
-    return used.ru_utime, used.ru_stime, used.ru_maxrss // 1024
+    return Run(used.ru_utime, used.ru_stime, time.monotonic() - began, used.ru_maxrss // 1024)
 
 
-def best(command: list[str], rounds: int = 3) -> tuple[float, float, int]:
-    """The run with the least user time, which is the least disturbed one."""
-    return min(measure(command) for _ in range(rounds))
+def medians(commands: list[list[str]], rounds: int = 5) -> list[Run]:
+    """Of each command the medians; the commands take turns, so that a busy machine disturbs them alike."""
+    runs = [[measure(command) for command in commands] for _ in range(rounds)]
+    return [Run(*map(statistics.median, zip(*own, strict=True))) for own in zip(*runs, strict=True)]
 
 
 def main(words: list[str]) -> int:
     sizes = [int(word) for word in words] or [10, 20, 40, 80, 100]
     haproxy = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin")
-    print("| file | servers | lines | pylb user+sys s | MB | haproxy user+sys s | MB | ratio user | ratio total |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("| file | servers | lines | pylb user+sys s | MB | haproxy user+sys s | MB | user | total | wall |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for kind, make in KINDS.items():
             for size in sizes:
                 path = Path(folder, f"{kind}{size}.cfg")
                 text = "".join(make(100 * size))
                 path.write_text(text, "ascii")
-                ours = best([sys.executable, "-m", "pylb", "-c", "-q", "-f", str(path)])
-                row = [
-                    kind,
-                    f"{1000 * size:,}",
-                    f"{text.count(chr(10)):,}",
-                    f"{ours[0]:.2f}+{ours[1]:.2f}",
-                    str(ours[2]),
-                ]
-                if haproxy is not None:
-                    theirs = best([haproxy, "-c", "-q", "-f", str(path)])
-                    row += [f"{theirs[0]:.2f}+{theirs[1]:.2f}", str(theirs[2])]
-                    row += [f"{ours[0] / theirs[0]:.1f}", f"{sum(ours[:2]) / sum(theirs[:2]):.1f}"]
+                check = ["-c", "-q", "-f", str(path)]
+                commands = [[sys.executable, "-m", "pylb", *check]] + ([[haproxy, *check]] if haproxy else [])
+                row = [kind, f"{1000 * size:,}", f"{text.count(chr(10)):,}"]
+                ours, *others = found = medians(commands)
+                for run in found:
+                    row += [f"{run.user:.2f}+{run.system:.2f}", str(run.megabytes)]
+                for theirs in others:
+                    total = (ours.user + ours.system) / (theirs.user + theirs.system)
+                    row += [f"{ours.user / theirs.user:.1f}", f"{total:.1f}", f"{ours.wall / theirs.wall:.1f}"]
                 print(f"| {' | '.join(row)} |", flush=True)
     return 0
 

@@ -63,7 +63,8 @@ class Worker:
             raise Stop(1)
         self.control = program.runtime_listeners
         wanted = [*(one for one in program.listeners if not one.frontend.disabled), *self.control]
-        maxconn, problems = limits.settle(self.settings, len(wanted) + len(program.servers), self.options.maxconn)
+        checks = sum(server.checked for server in program.servers)
+        maxconn, problems = limits.settle(self.settings, len(wanted) + checks, self.options.maxconn)
         program.maxconn = maxconn
         problems += limits.memory(self.options.memory)
         self._check(problems)
