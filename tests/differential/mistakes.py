@@ -33,6 +33,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -254,13 +255,16 @@ def _ask(cases: Sequence[Case], prelude: str, wrong_end: bool, path: Path) -> tu
     """Both verdicts of each case, and how many cases HAProxy has read."""
     file = _File.of(cases, prelude, wrong_end)
     path.write_text(file.text, "utf-8", "surrogateescape")
-    said = _said_by_haproxy(path)
+    with ThreadPoolExecutor(1) as beside:  # HAProxy starts while pylb reads
+        asked = beside.submit(_said_by_haproxy, path)
+        answered = _said_by_pylb(path)
+        said = asked.result()
     read = len(cases)
     if wrong_end and not any(_LAST in message for _, _, message in said):
         last = max((line for level, line, _ in said if level == ERROR), default=0)
         read = next((n + 1 for n, (first, _, end) in enumerate(file.spans) if first <= last <= end), len(cases))
     theirs = _verdicts(file, said, str(path))
-    ours = _verdicts(file, _said_by_pylb(path), str(path))
+    ours = _verdicts(file, answered, str(path))
     count = range(len(cases))
     return [theirs.get(n, Verdict()) for n in count], [ours.get(n, Verdict()) for n in count], read
 

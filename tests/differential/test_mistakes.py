@@ -6,6 +6,7 @@ else fails. A difference of sentences only is listed as well, so that the table 
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -108,8 +109,13 @@ def proxy_cases(section: str) -> list[Case]:
     return [Case(section, line) for valid, words in PROXY for line in spoilt(valid, words)]
 
 
+@functools.cache
+def _global() -> tuple[list[str], Counter[str]]:
+    return unexplained(global_cases())
+
+
 def test_mistakes_in_global_are_judged_alike() -> None:
-    wrong, _ = unexplained(global_cases())
+    wrong, _ = _global()
     assert not wrong, "\n".join(wrong)
 
 
@@ -129,5 +135,5 @@ def test_words_in_foreign_sections_are_judged_alike() -> None:
 def test_the_table_of_differences_stays_small() -> None:
     """A pattern that explains most cases of the suite would hide mistakes."""
     cases = global_cases()
-    _, reasons = unexplained(cases)
+    _, reasons = _global()
     assert sum(reasons.values()) < len(cases) // 5
