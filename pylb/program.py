@@ -134,8 +134,13 @@ class Program:
             self._attempt(self._rules, backend)  # they may name servers of any backend
         for frontend in self.frontends:
             self._attempt(self._frontend, frontend)
+        self.settle_limits()
         for proxy in (*self.frontends, *self.backends.values()):
             proxy.settle()
+
+    def settle_limits(self) -> None:
+        """What follows from `maxconn`; called again when the system has said how many connections there can be."""
+        equip.full_connections(self.frontends, self.backends, self.maxconn)
 
     def _attempt(self, step: Callable[[P], None], proxy: P) -> None:
         try:

@@ -66,6 +66,7 @@ class Worker:
         checks = sum(server.checked for server in program.servers)
         maxconn, problems = limits.settle(self.settings, len(wanted) + checks, self.options.maxconn)
         program.maxconn = maxconn
+        program.settle_limits()
         problems += limits.memory(self.options.memory)
         self._check(problems)
         problems = self._open(wanted, inherited)

@@ -6,7 +6,7 @@ ASSIGNED  `stream.server` is set and one of its slots is taken (`stream.slot`).
 QUEUED    the stream waits; `program.wake(stream)` is called when its turn has come. It looks at `stream.slot`: set,
           it goes on; None (its server went down), it calls `reassign(stream)`. Giving up: `waiting.leave(stream)`.
 NONE      no server is usable: 503, termination state `SC`.
-FULL      the one server that persistence or hashing demands has a full queue: 503, termination state `sQ`.
+FULL      the one server that persistence or hashing demands has a full queue: 503, termination state `SQ`.
 
 A slot is given back with `release(stream)`, once, before the stream dies or asks for another server. Granting a slot
 never runs the stream that gets it: `wake` only puts it into the ready queue, so thousands resume without recursion.
@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from pylb.server import retries
 from pylb.server.waiting import Queue, leave
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Assignment:
                 status = self._direct(stream, server)
                 if status != FULL or not self.redispatch:
                     return status
-                stream.persistent = False
+                retries.move(stream, server)
         return self.reassign(stream)
 
     def reassign(self, stream: Any, avoid: Server | None = None) -> int:
@@ -81,19 +82,20 @@ class Assignment:
                 stream.server = self.fallback
                 return NONE if self.fallback is None else ASSIGNED
             return self._wait(stream, queue, None)
+        counters = server.counters
+        if server is not avoid:
+            counters.lb_total += 1
+            self.backend.counters.lb_total += 1
         if server.maxconn and (server.served >= server.limit() or server.queue.length):
             if server.maxqueue and server.queue.length >= server.maxqueue:
                 stream.server = server
                 return FULL
             return self._wait(stream, server.queue, server)
         server.served = served = server.served + 1
-        if served > server.counters.conn_max:
-            server.counters.conn_max = served
+        if served > counters.conn_max:
+            counters.conn_max = served
         self.backend.served += 1
         stream.server = stream.slot = server
-        if server is not avoid:
-            server.counters.lb_total += 1
-            self.backend.counters.lb_total += 1
         if algorithm.took is not None:
             algorithm.took(server)
         return ASSIGNED
@@ -133,7 +135,9 @@ class Assignment:
     # -- slots ----------------------------------------------------------------------------------------------------
 
     def _grant(self, stream: Any, server: Server) -> None:
-        server.served += 1
+        server.served = served = server.served + 1
+        if served > server.counters.conn_max:
+            server.counters.conn_max = served
         self.backend.served += 1
         stream.server = stream.slot = server
         if self.algorithm is not None and self.algorithm.took is not None:
@@ -171,7 +175,7 @@ class Assignment:
             self.wake(stream)
 
     def redistribute(self, server: Server) -> None:
-        """A server went down: with `option redispatch`, those who wait for it look for another one.
+        """A server went down or is drained: with `option redispatch`, those who wait for it look for another one.
 
         Without, they stay until `timeout queue`, as HAProxy's do; so do streams held by force-persist.
         """
@@ -183,7 +187,7 @@ class Assignment:
                 server.queue.join(stream)
                 continue
             stream.server = None
-            stream.persistent = False
+            retries.move(stream, server)
             self.wake(stream)
 
 

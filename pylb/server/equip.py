@@ -5,7 +5,7 @@ Every problem goes into `program.report`; a backend with problems is still compl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from pylb import registry
@@ -51,7 +51,7 @@ def equip(backend: Backend, program: Any) -> None:
     backend.redispatch = config.get("option redispatch", 0)
     backend.send_name = config.get("http-send-name-header", b"")
     backend.reuse = config.get("http-reuse", "safe")
-    backend.fullconn = config.get("fullconn", 0)
+    backend.fullconn = config.get("fullconn", 0) or 1  # see `full_connections`
     balance = config.get("balance")
     if balance is None:
         balance = _roundrobin()
@@ -168,6 +168,21 @@ def link(backends: Iterable[Backend], program: Any) -> None:
         rules = backend.config.get("use-server", ())
         if rules:
             backend.server_rules = _compile_rules(backend, rules, program)
+
+
+def full_connections(frontends: Iterable[Any], backends: Mapping[str, Backend], maxconn: int) -> None:
+    """The `fullconn` of backends that have none of their own: a tenth of the connections of all frontends that can lead
+    there by a static name (manual 4.2). `maxconn`: the process's, for frontends without a limit of their own."""
+    arriving = dict.fromkeys(backends, 0)
+    for frontend in frontends:
+        config = frontend.config
+        names = {rule.name for rule in config.get("use_backend", ()) if rule.format is None}
+        names.add(config.get("default_backend") or config.name)
+        for name in names:
+            if name in arriving:
+                arriving[name] += frontend.maxconn or maxconn
+    for name, backend in backends.items():
+        backend.fullconn = backend.config.get("fullconn", 0) or max(1, (arriving[name] + 9) // 10)
 
 
 def number_servers(servers: list[Server]) -> None:

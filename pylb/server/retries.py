@@ -89,9 +89,15 @@ def count(stream: Any, previous: Server | Any) -> None:
         counters.retries += 1
         previous.counters.retries += 1
     else:
-        stream.redispatched = True
-        if stream.cookie_request == b"V":
-            stream.cookie_request = b"D"
-        counters.redispatches += 1
-        previous.counters.redispatches += 1
+        move(stream, previous)
     stream.retries += 1
+
+
+def move(stream: Any, previous: Server | Any) -> None:
+    """Counts a redispatch: whatever bound the stream to `previous` does not hold any more."""
+    stream.redispatched = True
+    stream.persistent = False
+    if stream.cookie_request == b"V":
+        stream.cookie_request = b"D"
+    stream.backend.counters.redispatches += 1
+    previous.counters.redispatches += 1

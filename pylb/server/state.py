@@ -128,6 +128,11 @@ def warm(server: Server, elapsed: float) -> bool:
     return True
 
 
+def _leaving(server: Server) -> bool:
+    """No new streams for it, by more than a weight of 0."""
+    return server.operation in _DOWN or bool(server.admin & _OUT)
+
+
 def effective_weight(server: Server) -> int:
     if server.operation in _DOWN or (server.admin is not Admin.NONE and server.admin & _OUT):
         return 0
@@ -152,7 +157,7 @@ def refresh(server: Server, cause: str = "") -> None:
         close_all(server)  # in maintenance nothing is kept open towards it (observed)
     assignment = server.backend.assignment
     if assignment is not None:
-        if was_alive and not now_alive:
+        if (was_alive and not now_alive) or (was_usable and _leaving(server)):
             assignment.redistribute(server)
         elif server.usable and not was_usable:
             assignment.offer(server)

@@ -88,7 +88,7 @@ class Queue:
         while self.head() is not None:
             entry = heapq.heappop(self.heap)
             stream = entry.stream
-            self._settle(entry, stream)
+            self._settle(entry, stream, 1)
             streams.append(stream)
         return streams
 

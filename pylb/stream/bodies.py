@@ -105,7 +105,7 @@ def until_response(run: Runner, stream: Stream, worker: Worker) -> Part[Any]:
             worker.poller.timers.arm(run, limit)
         reason = yield
         if reason == KILLED:
-            return _Lost(ending.KILLED, ending.HEADERS, 503)
+            return _Lost(ending.KILLED, ending.HEADERS, 502)
         if reason == TIMEOUT and clock.now >= limit:
             if uploading:
                 return _Lost(ending.CLIENT_TIMEOUT, ending.DATA, 408)
@@ -130,7 +130,7 @@ def interrupted(run: Runner, stream: Stream, worker: Worker, reason: int, limit:
     conn = front.conn
     while True:
         if reason == KILLED:
-            return _Lost(ending.KILLED, ending.HEADERS, 503)
+            return _Lost(ending.KILLED, ending.HEADERS, 502)
         response = back.next_head()
         if response is not None:
             return response

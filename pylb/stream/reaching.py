@@ -34,16 +34,12 @@ def reach(run: Runner, stream: Stream, worker: Worker, outcome: int | None) -> P
         _left_while_held(stream)
         return None
     while True:
-        if outcome == QUEUED:
+        while outcome == QUEUED:
             outcome = yield from queued(run, stream, worker)
             if outcome is None:
                 return None
         if outcome != ASSIGNED:
-            stream.backend.counters.failed_conn += 1
-            if outcome == FULL:
-                yield from fail(run, stream, worker, 503, ending.SERVER_TIMEOUT, ending.QUEUE)
-            else:
-                yield from fail(run, stream, worker, 503, ending.SERVER, ending.CONNECT)
+            yield from fail(run, stream, worker, 503, ending.SERVER, unserved(stream, outcome))
             return None
         backend = stream.backend
         if not backend.plain and stream.server.redirect and stream.request.method in REDIRECTABLE:
@@ -75,6 +71,17 @@ def reach(run: Runner, stream: Stream, worker: Worker, outcome: int | None) -> P
         outcome = yield from failed(run, stream, worker, code)
         if outcome is None:
             return None
+
+
+def unserved(stream: Stream, outcome: int | None) -> bytes:
+    """Counts a stream that gets no server; the second character of its ending."""
+    stream.backend.counters.failed_conn += 1
+    if outcome != FULL:
+        return ending.CONNECT
+    counters = stream.server.counters
+    counters.failed_conn += 1
+    counters.sess_total -= 1  # `finish` counts the stream for the server of its log line, which never had it
+    return ending.QUEUE
 
 
 def _left_while_held(stream: Stream) -> None:
@@ -212,7 +219,8 @@ def pause(run: Runner, stream: Stream, worker: Worker, seconds: float) -> Corout
 
 
 def queued(run: Runner, stream: Stream, worker: Worker) -> Part[int | None]:
-    """Waits for a slot. ASSIGNED once it has one, or None when the stream left the queue with an answer."""
+    """Waits for a slot. ASSIGNED once it has one, None when the stream left the queue with an answer; any outcome of
+    `assign` when its server went down."""
     backend = stream.backend
     limit = clock.now + (backend.timeout_queue or backend.timeout_connect or math.inf)
     conn = stream.front.conn

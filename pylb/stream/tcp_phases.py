@@ -24,7 +24,7 @@ from pylb.stream import ending
 from pylb.stream.ending import finish, mark
 from pylb.stream.http_phases import http_session
 from pylb.stream.pipe import pipe
-from pylb.stream.reaching import connected, connecting, failed, queued
+from pylb.stream.reaching import connected, connecting, failed, queued, unserved
 
 if TYPE_CHECKING:
     from pylb.stream.worker import Worker
@@ -151,13 +151,12 @@ def connect(run: Runner, stream: Stream, worker: Worker, outcome: int | None) ->
     it is asked about, so an empty send tells at once and the usual connection never waits for writability.
     """
     while True:
-        if outcome == QUEUED:
+        while outcome == QUEUED:
             outcome = yield from queued(run, stream, worker)
             if outcome is None:
                 return None
         if outcome != ASSIGNED:
-            stream.backend.counters.failed_conn += 1
-            mark(stream, ending.SERVER, ending.CONNECT)
+            mark(stream, ending.SERVER, unserved(stream, outcome))
             return None
         stream.connect_start = clock.now
         server = stream.server

@@ -193,11 +193,11 @@ def backend_numbers(backend: Any, maxconn: int, born: float) -> Numbers:
     numbers = _served(c, backend.http) | {
         "pxname": backend.name,
         "svname": "BACKEND",
-        "qcur": (len(queue) if queue is not None else 0) + sum(len(s.queue or ()) for s in backend.servers),
+        "qcur": len(queue) if queue is not None else 0,
         "qmax": c.queue_max,
         "scur": c.conn_cur,
         "smax": c.conn_max,
-        "slim": backend.fullconn or (maxconn + 9) // 10,
+        "slim": backend.fullconn,
         "dreq": c.denied_req,
         "status": "UP" if up else "DOWN",
         "weight": sum(shown_weight(server) for server in serving),
