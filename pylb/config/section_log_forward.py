@@ -1,7 +1,6 @@
-"""log-forward: log messages that are received and sent on (manual, chapter 12.6). Only checked so far.
+"""log-forward: log messages that are received and sent on (manual, chapter 12.6).
 
-`log` in this section is declared by the room log. `bind` and `dgram-bind` are UNSAFE: whoever sends logs here would
-believe that they are kept. The other words say how, and are harmless without the sockets.
+`log` in this section is declared by the room log; background/log_forward.py makes the section run.
 """
 
 from __future__ import annotations
@@ -22,11 +21,10 @@ if TYPE_CHECKING:
     from pylb.config.model import Address, Configuration, Record
     from pylb.config.words import Line, Words
 
-UNHEARD = "nothing is received"
 HOST = ("replace", "fill", "keep", "append")
 
 
-@section("log-forward", usage="<name>", status=Status.HARMLESS)
+@section("log-forward", usage="<name>")
 def open_log_forward(line: Line) -> Record:
     """Log messages that are received on its sockets and sent on to its targets."""
     record = open_section(
@@ -60,7 +58,7 @@ def _addresses(line: Line, words: Words, *, stream: bool) -> list[Address]:
     return found
 
 
-@keyword("bind", places="log-forward", usage="<address> [param*]", status=Status.UNSAFE, note=UNHEARD)
+@keyword("bind", places="log-forward", usage="<address> [param*]")
 def bind(line: Line) -> None:
     """A stream socket on which messages are received, with options of bind lines."""
     words = line.args()
@@ -75,7 +73,7 @@ def bind(line: Line) -> None:
     bind_options(words, record, f"'bind {line.words[1]}' in section 'log-forward'")
 
 
-@keyword("dgram-bind", places="log-forward", usage="<address> [param*]", status=Status.UNSAFE, note=UNHEARD)
+@keyword("dgram-bind", places="log-forward", usage="<address> [param*]")
 def dgram_bind(line: Line) -> None:
     """A datagram socket on which messages are received. Options of bind lines are read; few have a meaning here."""
     words = line.args()
@@ -96,19 +94,19 @@ def _number(line: Line) -> None:
     line.set(parse_integer(line.args().next(f"'{line.name}' expects an integer argument.")))
 
 
-@keyword("backlog", places="log-forward", usage="<number>", arity=(0, 1), status=Status.HARMLESS)
+@keyword("backlog", places="log-forward", usage="<number>", arity=(0, 1))
 def backlog(line: Line) -> None:
     """Connections that may wait to be accepted by its stream sockets."""
     _number(line)
 
 
-@keyword("maxconn", places="log-forward", usage="<number>", arity=(0, 1), status=Status.HARMLESS)
+@keyword("maxconn", places="log-forward", usage="<number>", arity=(0, 1))
 def maxconn(line: Line) -> None:
     """Connections at a time on its stream sockets."""
     _number(line)
 
 
-@keyword("timeout client", places="log-forward", usage="<time>", status=Status.HARMLESS)
+@keyword("timeout client", places="log-forward", usage="<time>")
 def timeout_client(line: Line) -> None:
     """Longest inactivity of a sender that is connected."""
     words = line.args()
@@ -139,22 +137,25 @@ registry.declare(Kind.KEYWORD, "timeout", _unknown_timeout, places="log-forward"
 registry.declare(Kind.KEYWORD, "option", _unknown_option, places="log-forward", negatable=True, status=Status.HARMLESS)
 
 
-@keyword("option assume-rfc6587-ntf", places="log-forward", negatable=True, arity=(0, 0), status=Status.HARMLESS)
+@keyword("option assume-rfc6587-ntf", places="log-forward", negatable=True, arity=(0, 0))
 def assume_ntf(line: Line) -> None:
     """Stream messages end at a line feed, even those that begin with a digit (RFC 6587, non-transparent framing)."""
     line.set(not line.negated)
 
 
-@keyword("option dont-parse-log", places="log-forward", negatable=True, arity=(0, 0), status=Status.HARMLESS)
+@keyword("option dont-parse-log", places="log-forward", negatable=True, arity=(0, 0))
 def dont_parse_log(line: Line) -> None:
     """Messages are sent on as they came. Targets must have the format raw, or none of their own."""
     line.set(not line.negated)
 
 
-@keyword("option host", places="log-forward", usage="|".join(HOST), arity=(0, 1), status=Status.HARMLESS)
+@keyword("option host", places="log-forward", usage="|".join(HOST), arity=(0, 1))
 def option_host(line: Line) -> None:
-    """What becomes of the host name in a message: replaced by the sender's address, filled when absent, kept, or the
-    address appended to it."""
+    """What becomes of the host name in messages that leave as rfc3164 or rfc5424.
+
+    `replace`: the sender's address takes its place; `fill`: where it is absent; `append`: behind it and a comma;
+    `keep`: it stays, or stays absent (`localhost`, `-`), which also holds without this word, as in HAProxy 2.6.
+    """
     words = line.args()
     choice = words.accept(*HOST)
     if choice is None:

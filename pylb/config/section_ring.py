@@ -1,8 +1,7 @@
-"""ring: a buffer of messages, and the servers that it is emptied to (manual, chapter 12.5). Only checked so far.
+"""ring: a buffer of messages, and the servers that it is emptied to (manual, chapter 12.5).
 
-Nothing is written to a ring yet, so its words are harmless without effect, `server` aside: those who collect the lines
-elsewhere would miss them. HAProxy 2.6 took plain numbers of bytes where later versions take k, m and g; both are
-accepted here.
+What is written here becomes a Ring of log/ring.py. HAProxy 2.6 took plain numbers of bytes where later versions take
+k, m and g; both are accepted here.
 """
 
 from __future__ import annotations
@@ -33,6 +32,7 @@ declare_section(
     duplicate="sink named '{name}' already exists.",
     odd="invalid ring name '{name}' (character '{odd}' is not permitted).",
     words=None,
+    status=Status.FULL,
 )
 family("timeout", "ring", "", "", silent=True)
 
@@ -49,7 +49,7 @@ def _bytes(line: Line) -> int:
     return value
 
 
-@keyword("size", places="ring", usage="<size>", status=Status.HARMLESS)
+@keyword("size", places="ring", usage="<size>")
 def size(line: Line) -> None:
     """Size of the buffer in bytes. It can only grow: 16384 without this word, and not once a file keeps it."""
     value = _bytes(line)
@@ -67,13 +67,13 @@ def size(line: Line) -> None:
     line.set(value)
 
 
-@keyword("maxlen", places="ring", usage="<length>", status=Status.HARMLESS)
+@keyword("maxlen", places="ring", usage="<length>")
 def maxlen(line: Line) -> None:
     """Longest message in bytes; longer ones are cut. 1024 unless given, at most the size of the buffer."""
     line.set(_bytes(line))
 
 
-@keyword("format", places="ring", usage="|".join(FORMATS), status=Status.HARMLESS)
+@keyword("format", places="ring", usage="|".join(FORMATS))
 def ring_format(line: Line) -> None:
     """What precedes each message, as `format` of the `log` keyword."""
     words = line.args()
@@ -83,15 +83,18 @@ def ring_format(line: Line) -> None:
     line.set(text)
 
 
-@keyword("description", places="ring", usage="<text>", status=Status.HARMLESS)
+@keyword("description", places="ring", usage="<text>")
 def description(line: Line) -> None:
     """Free text, shown by the runtime socket."""
     line.set(line.args().next("missing ring description text."))
 
 
-@keyword("backing-file", places="ring", usage="<path>", status=Status.HARMLESS)
+@keyword("backing-file", places="ring", usage="<path>")
 def backing_file(line: Line) -> None:
-    """A file that keeps the buffer. It is not touched here: what is checked is that it could be opened or made."""
+    """A file that keeps the buffer, so that its lines outlive the process.
+
+    It is made when the process starts (an older one becomes `<path>.bak`); what is checked here is that it could be.
+    """
     words = line.args()
     path = "" if words.end else words.next()
     if line.record.get("backing-file"):
@@ -109,9 +112,14 @@ def backing_file(line: Line) -> None:
     line.set(path)
 
 
-@keyword("server", places="ring", usage="<name> <address> [param*]", status=Status.UNSAFE, note="nothing is sent")
+@keyword("server", places="ring", usage="<name> <address> [param*]")
 def server(line: Line) -> None:
-    """A syslog server over TCP that receives the messages, with options of server lines."""
+    """A syslog server that receives the messages over a stream, with options of server lines.
+
+    `log-proto octet-count` puts its length in front of each message, otherwise each ends with a line feed. While the
+    server is away it is tried again and again, and the ring keeps the newest messages; while it is slow, new messages
+    are dropped. Both losses are counted (`show events`, `DroppedLogs` of `show info`).
+    """
     words = line.args()
     usage = "'server' expects <name> and <addr>[:<port>] as arguments."
     name = words.next(usage)
@@ -139,7 +147,7 @@ def server(line: Line) -> None:
     line.record.append("server", record, line.span)
 
 
-@keyword("timeout connect", "timeout server", places="ring", usage="<time>", status=Status.HARMLESS)
+@keyword("timeout connect", "timeout server", places="ring", usage="<time>")
 def timeout(line: Line) -> None:
     """Longest time to connect to a server of the ring, and for messages to be taken by it."""
     line.set(take_timer(line.args(), line.name))

@@ -63,6 +63,7 @@ LOCAL: Final = Seconds(lambda second: _clf(time.localtime(second)))  # 22/Nov/20
 UTC_ZONED: Final = Seconds(lambda second: _clf(time.gmtime(second)) + b" +0000")
 LOCAL_ZONED: Final = Seconds(_local_zoned)
 SYSLOG: Final = Seconds(_syslog)  # Nov 22 18:42:46
+SYSLOG_YEAR: Final = Seconds(lambda second: b"%04d" % time.localtime(second).tm_year)
 ISO: Final = Seconds(_iso)
 ISO_ZONE: Final = Seconds(_iso_zone)
 

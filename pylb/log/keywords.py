@@ -35,15 +35,15 @@ class FormatLine:
     usage="<address> [len <length>] [format <format>] [sample <ranges>:<size>] [profile <name>] <facility> "
     "[<level> [<minlevel>]]",
     negatable=True,
-    status=Status.PARTIAL,
-    note="ring@ and stream addresses are accepted, but their lines are dropped and counted; profiles are not used",
 )
 def log_global(line: Line) -> None:
     """Adds a syslog destination that receives the process's own messages and the lines of proxies with `log global`.
 
-    The address is `host[:port]` (UDP, port 514 by default), the path of a unix datagram socket, `stdout`, `stderr` or
-    `fd@<number>`. `len` cuts lines (80 to 65535, 1024 by default); `format` chooses what precedes them (local, rfc3164,
-    rfc5424, priority, short, timed, iso, raw); `sample 1,3-4:5` takes some of every five; the facility is one of
+    The address is `host[:port]` (UDP, port 514 by default), the path of a unix datagram socket, `stdout`, `stderr`,
+    `fd@<number>`, `ring@<name>`, `backend@<name>` (mode log), or a stream behind `tcp@` or `uxst@`, which gets a ring
+    of its own. A target that is away costs lines, which are counted (`DroppedLogs` of `show info`), never time.
+    `len` cuts lines (80 to 65535, 1024 by default); `format` chooses what precedes them (local, rfc3164, rfc5424,
+    priority, short, timed, iso, raw); `sample 1,3-4:5` takes some of every five; the facility is one of
     syslog's 24, the levels bound what is sent and how important it may look. `no log` forgets the destinations given so
     far. Manual, section 3.1.
     """
@@ -60,8 +60,6 @@ def log_global(line: Line) -> None:
     usage="global | <address> [len <length>] [format <format>] [sample <ranges>:<size>] [profile <name>] <facility> "
     "[<level> [<minlevel>]]",
     negatable=True,
-    status=Status.PARTIAL,
-    note="ring@ and stream addresses are accepted, but their lines are dropped and counted; profiles are not used",
 )
 def log_proxy(line: Line) -> None:
     """Logs the proxy's traffic and events: `global` to the destinations of the global section, else as `log` there.
@@ -81,14 +79,29 @@ def log_proxy(line: Line) -> None:
 
 @keyword(
     "log",
-    places=("peers", "log-forward"),
+    places="peers",
     usage="global | <address> [len <length>] [format <format>] [sample <ranges>:<size>] [profile <name>] <facility> "
     "[<level> [<minlevel>]]",
     negatable=True,
     status=Status.HARMLESS,
 )
-def log_section(line: Line) -> None:
-    """Targets of the section's messages, as `log` of a proxy. Manual, sections 11.2 and 12.6."""
+def log_peers(line: Line) -> None:
+    """Targets of the section's messages, as `log` of a proxy. Manual, section 11.2."""
+    section_target(line, "log")
+
+
+@keyword(
+    "log",
+    places="log-forward",
+    usage="global | <address> [len <length>] [format <format>] [sample <ranges>:<size>] <facility> "
+    "[<level> [<minlevel>]]",
+    negatable=True,
+)
+def log_forward(line: Line) -> None:
+    """A target that the section's messages are sent on to; without `format` they leave in the one they came in.
+
+    The facility is for messages that have none (their level counts as emerg). Manual, section 12.6.
+    """
     section_target(line, "log")
 
 

@@ -174,7 +174,7 @@ class Logger:
 
 def embryonic(stream: Stream, text: bytes) -> bytes:
     session = stream.session
-    listener = getattr(session.listener, "name", "") or getattr(session.listener, "id", 1)
+    listener = session.listener.options.get("name") or session.listener.id
     return EMBRYONIC % (
         facts.client_ip(session),
         facts.client_port(session),
@@ -308,12 +308,13 @@ def _destination(
     config: Configuration = program.config
     name: str | None = config.globals.get("log-send-hostname")
     hostname = None if name is None else (to_bytes(name) if name else system_hostname())
-    form = line.form or ("local" if name is None else "rfc3164")
+    target = targets.of(program).take(line.address, line.span)
+    form = target.form or line.form or ("local" if name is None else "rfc3164")
     head = Head(form, line.facility, log_tag(proxy_config, config), hostname)
     fill = None
     if form == "rfc5424":
         fill = _structured_or_nil(structured)
-    return Destination(line, targets.of(program).take(line.address), head.make, fill)
+    return Destination(line, target, head.make, fill)
 
 
 def _structured_or_nil(structured: Write | None) -> Write:

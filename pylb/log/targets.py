@@ -12,21 +12,28 @@ import errno
 import os
 import socket
 import stat
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from pylb import counters
 from pylb.clock import clock
+from pylb.log import ring as rings
 
 if TYPE_CHECKING:
     from pylb.config.model import Address
+    from pylb.errors import Span
+    from pylb.log.ring import Ring
 
 BACKLOG: Final = 1 << 16  # bytes kept for a pipe or terminal that is full
+STREAM_RING: Final = 16384  # bytes of the ring of a stream address, without tune.bufsize
 SEND_BUFFER: Final = 1 << 20  # so that a burst does not meet a full socket
 _GONE: Final = frozenset((errno.ECONNREFUSED, errno.ENOTCONN, errno.ECONNRESET, errno.EDESTADDRREQ, errno.ENOENT))
 
 
 class Target:
     """One destination of log lines. Lives as long as the program; `dropped` counts what it could not take."""
+
+    form: str | None = None  # the format of all its lines, whatever `log` lines say
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -177,18 +184,31 @@ class DescriptorTarget(Target):
             self.fd = -1
 
 
+class RingTarget(Target):
+    """A ring, of a section or of a `log` line with a stream address."""
+
+    def __init__(self, address: Address, ring: Ring) -> None:
+        super().__init__(address)
+        self.ring = ring
+        self.form = ring.form
+
+    def open(self) -> None:
+        self.ring.open()
+
+    def send(self, line: bytes) -> None:
+        self.ring.write(line[:-1])
+
+
 class NoTarget(Target):
-    """A ring, a log backend or a syslog server on TCP: understood, not there yet. Lines are dropped and counted."""
+    """A ring or a log backend that does not exist, which HAProxy starts with too. Lines are dropped and counted."""
 
     def send(self, line: bytes) -> None:
         self.drop()
 
 
 def make(address: Address) -> Target:
-    """The target of a parsed `log` address."""
+    """The target of a parsed `log` address that is a datagram socket or a descriptor."""
     family = address.family
-    if address.stream and family != "fd":
-        return NoTarget(address)
     if family == "fd":
         return DescriptorTarget(address, address.fd)
     if family in ("unix", "abns"):
@@ -205,18 +225,32 @@ def make(address: Address) -> Target:
 
 def key(address: Address) -> tuple[Any, ...]:
     """What makes two `log` lines share a target."""
-    return (address.family, address.host, address.port, address.fd)
+    return (address.family, address.host, address.port, address.fd, address.stream)
 
 
 class Targets(dict[tuple[Any, ...], Target]):
     """All targets of a program: `program.log_targets`."""
 
-    def take(self, address: Address) -> Target:
+    def __init__(self, program: Any = None) -> None:
+        super().__init__()
+        self.program = program
+
+    def take(self, address: Address, span: Span | None = None) -> Target:
+        """The target of an address; `span` is that of the `log` line, which names the ring of a stream address."""
         name = key(address)
         target = self.get(name)
         if target is None:
-            target = self[name] = make(address)
+            target = self[name] = self._make(address, span)
         return target
+
+    def _make(self, address: Address, span: Span | None) -> Target:
+        special = SPECIAL.get(address.family)
+        if special is not None:
+            return special(self, address)
+        if address.stream and address.family not in ("fd", "sockpair"):
+            size = int(self.program.config.globals.get("tune.bufsize", STREAM_RING))
+            return RingTarget(address, rings.of(self.program).implicit(address, size, span))
+        return make(address)
 
     def flush(self) -> None:
         for target in self.values():
@@ -228,15 +262,27 @@ class Targets(dict[tuple[Any, ...], Target]):
         self.clear()
 
 
+def _ring(targets: Targets, address: Address) -> Target:
+    ring = rings.of(targets.program).get(address.host)
+    return NoTarget(address) if ring is None else RingTarget(address, ring)
+
+
+SPECIAL: Final[dict[str, Callable[[Targets, Address], Target]]] = {"ring": _ring}
+"""Families of addresses that name something of the configuration; log/backends.py adds its own."""
+
+
 def of(program: Any) -> Targets:
     """The program's targets, made on first use."""
     targets = getattr(program, "log_targets", None)
     if not isinstance(targets, Targets):
-        targets = program.log_targets = Targets()
+        targets = program.log_targets = Targets(program)
     return targets
 
 
 def open_all(program: Any) -> None:
     """Opens every target: after the configuration is compiled, before chroot and the loss of privileges."""
-    for target in of(program).values():
+    for target in list(of(program).values()):
         target.open()
+    for ring in rings.of(program).values():
+        if ring.path:
+            ring.open()

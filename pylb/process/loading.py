@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from pylb import standard
+from pylb.background import log_forward
 from pylb.background.runtime.keywords import listeners as runtime_listeners
 from pylb.config import lexer, reader
 from pylb.config.conditions import ConditionError, Surroundings, evaluate
@@ -57,6 +58,7 @@ def _load(options: Options) -> Program:
             diagnose(config)
         if not report.fatal:
             program.compile()
+            log_forward.compile_all(program)
             program.runtime_listeners = runtime_listeners(program)
     voice.report(report, diagnostics=options.diagnostics)
     _judge(options, report, broken)
@@ -133,7 +135,9 @@ def _silent(text: str) -> None:
 
 
 def has_listener(program: Any) -> bool:
-    """Whether there is anything to listen on: a bind line, a runtime socket, a peers section."""
+    """Whether there is anything to listen on: a bind line, a runtime socket, a peers or log-forward section."""
+    if log_forward.of(program):
+        return True
     return bool(program.listeners or program.runtime_listeners or program.config.sections.get("peers"))
 
 

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import uvloop
 
+from pylb.background import log_forward
 from pylb.background.base import Service
+from pylb.background.log_rings import Feeding
 from pylb.background.runtime import process_facts
 from pylb.background.runtime.service import Runtime
 from pylb.errors import Diagnostic, Severity
@@ -46,7 +48,8 @@ class Worker:
         self.options = options
         self.settings = program.globals
         self.services: list[Service] = []
-        self.control: list[Any] = []  # listeners of the runtime sockets
+        self.feeding: Feeding | None = None  # lines on their way to syslog servers, until the very end
+        self.control: list[Any] = []  # listeners of the runtime sockets and of log-forward sections
         self.ready: Callable[[], None] = _nothing
         self.channel = -1  # descriptor that tells, by its end, that the master is gone
         self._stop = asyncio.Event()
@@ -61,7 +64,7 @@ class Worker:
         if not has_listener(program):
             alert("[haproxy.main()] No enabled listener found (check for 'bind' directives) ! Exiting.")
             raise Stop(1)
-        self.control = program.runtime_listeners
+        self.control = [*program.runtime_listeners, *log_forward.listeners(program)]
         wanted = [*(one for one in program.listeners if not one.frontend.disabled), *self.control]
         checks = sum(server.checked for server in program.servers)
         maxconn, problems = limits.settle(self.settings, len(wanted) + checks, self.options.maxconn)
@@ -70,6 +73,8 @@ class Worker:
         problems += limits.memory(self.options.memory)
         self._check(problems)
         problems = self._open(wanted, inherited)
+        if not any(problem.severity is Severity.ALERT for problem in problems):
+            problems += log_forward.open_datagrams(program, reuse_port=self._share)
         voice.problems(problems)
         if any(problem.severity is Severity.ALERT for problem in problems):
             alert("[haproxy.main()] Some protocols failed to start their listeners! Exiting.")
@@ -78,11 +83,10 @@ class Worker:
 
     def _open(self, wanted: list[Any], inherited: Mapping[str, int] | None) -> list[Diagnostic]:
         """Tries again for a while when an old process may be about to let go of an address."""
-        share = self.options.share_ports and not self.settings.get("noreuseport")
         tries = START_TRIES if self.options.old_pids else 1
         while True:
             problems = sockets.open_sockets(
-                wanted, inherited=inherited, reuse_port=share, unix=self.settings.get("unix-bind")
+                wanted, inherited=inherited, reuse_port=self._share, unix=self.settings.get("unix-bind")
             )
             tries -= 1
             if not tries or not any(problem.severity is Severity.ALERT for problem in problems):
@@ -92,6 +96,11 @@ class Worker:
             elif tries == 1:
                 tell(self.options.old_pids, signal.SIGTTIN)
             time.sleep(START_PAUSE)
+
+    @property
+    def _share(self) -> bool:
+        """Whether other processes may have the same addresses."""
+        return bool(self.options.share_ports and not self.settings.get("noreuseport"))
 
     def _check(self, problems: list[Diagnostic]) -> None:
         voice.problems(problems)
@@ -160,6 +169,10 @@ class Worker:
     async def _serve(self, loop: asyncio.AbstractEventLoop) -> int:
         self._signals(loop)
         self.services = [Runtime(self.program)]
+        if log_forward.of(self.program):
+            self.services.append(log_forward.Forwarding(self.program))
+        self.feeding = Feeding(self.program)
+        await self.feeding.start()
         await self.program.start()
         for service in self.services:
             await service.start()
@@ -218,6 +231,8 @@ class Worker:
         except TimeoutError:
             warning("soft-stop running for too long, performing a hard-stop.")
             await self._kill(worker)
+        if self.feeding is not None:
+            await self.feeding.finish()
         worker.close()
         return 0
 

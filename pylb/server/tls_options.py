@@ -201,9 +201,9 @@ choice(
     "log-proto",
     ("legacy", "octet-count"),
     "'log-proto' expects one of 'legacy' or 'octet-count' but got '{}'.",
-    status=Status.HARMLESS,
-    note="rings come later",
-    doc="Framing of log messages sent to this server.",
+    status=Status.FULL,
+    note="",
+    doc="Framing of log messages sent to this server of a ring: a line feed behind each, or its length in front.",
 )
 choice(
     "ws",
