@@ -243,27 +243,42 @@ for _name, _owner, _out, _scope, _get, _doc in (
     fetch(_name, out=_out, scope=_scope, doc=_doc)(_of(_owner, _get))
 
 
-def _current(name: str, override: str) -> Callable[[], Fetch]:
-    """A timeout as it holds for this stream: set by `set-timeout`, else the backend's."""
-    configured = _milliseconds(name)
+def _current(name: str, side: str) -> Callable[[], Fetch]:
+    """A timeout as it holds for this stream: set by `set-timeout`, else its frontend's or backend's."""
 
     def factory() -> Fetch:
         def read(ctx: Any) -> Any:
             stream = ctx.stream
-            if stream is None or stream.backend is None:
+            owner = None if stream is None else getattr(stream, side)
+            if owner is None:
                 return MISS
-            own = getattr(stream, override)
-            return configured(stream.backend) if own is None else round(own * 1000)
+            value = stream.setting(name, owner)
+            if name == "timeout_server":
+                value = stream.timeout_server or value
+            return value if name == "retries" else round((value or 0) * 1000)
 
         return read
 
     return factory
 
 
-for _name, _override in (("server", "timeout_server"), ("tunnel", "timeout_tunnel")):
+for _name, _side in (
+    ("client", "frontend"),
+    ("connect", "backend"),
+    ("queue", "backend"),
+    ("server", "backend"),
+    ("tarpit", "frontend"),
+    ("tunnel", "backend"),
+):
     fetch(
         f"cur_{_name}_timeout",
         out="int",
-        scope=Scope.BACKEND,
-        doc=f"`timeout {_name}` of this stream in milliseconds: the backend's, or one set by `set-timeout`.",
-    )(_current(f"timeout_{_name}", _override))
+        scope=Scope.BACKEND if _side == "backend" else Scope.CLIENT_STREAM,
+        doc=f"`timeout {_name}` of this stream in milliseconds: the {_side}'s, or one set by `set-timeout`.",
+    )(_current(f"timeout_{_name}", _side))
+fetch(
+    "cur_max_retries",
+    out="int",
+    scope=Scope.BACKEND,
+    doc="How often a failed connection of this stream is tried again: `retries` of the backend, or `set-retries`.",
+)(_current("retries", "backend"))

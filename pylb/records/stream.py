@@ -70,7 +70,7 @@ class Stream:
         "source",  # local address of the server connection, kept when a log format asks (Logger.needs_source)
         "data_back",  # raw bytes from the server while tcp-response rules run (tcp mode), else None
         "timeout_server",  # seconds set by `set-timeout server` for this stream, or None
-        "timeout_tunnel",  # likewise for tunnels
+        "overrides",  # other values that rules set for this stream alone (`setting`), or None
         "retry_disabled",  # True: `disable-l7-retry`, a request that failed is not sent again
         "addresses_before",  # the addresses the session had before this stream's rules changed them, or None
     )
@@ -128,7 +128,7 @@ class Stream:
         self.waiting: Any = None
         self.data_back: bytes | None = None
         self.timeout_server: float | None = None
-        self.timeout_tunnel: float | None = None
+        self.overrides: dict[str, Any] | None = None
         self.retry_disabled = False
         self.addresses_before: tuple[bytes | None, int, bytes | None, int] | None = None
 
@@ -141,6 +141,18 @@ class Stream:
     @property
     def stream(self) -> Stream:
         return self
+
+    def override(self, name: str, value: float) -> None:
+        """A rule sets `timeout_client`, `retries` ... for this stream alone."""
+        if self.overrides is None:
+            self.overrides = {}
+        self.overrides[name] = value
+
+    def setting(self, name: str, owner: Any) -> Any:
+        """What a rule has set for this stream, else what `owner`, its frontend or backend, has under that name."""
+        if self.overrides is not None and name in self.overrides:
+            return self.overrides[name]
+        return getattr(owner, name)
 
 
 class Upgraded(Stream):

@@ -47,21 +47,21 @@ def next_step(stream: Any, *, timed_out: bool = False) -> Step:
     """What to do after a failed connection; `stream.retries` counts the tries that failed before this one."""
     backend = stream.backend
     attempt = stream.retries + 1
-    if attempt > backend.retries or CONNECT not in backend.retry_on:
+    if attempt > stream.setting("retries", backend) or CONNECT not in backend.retry_on:
         return GIVE_UP
     redispatch = redispatches(stream, attempt)
     algorithm = backend.algorithm
     alone = algorithm is None or algorithm.active <= 1
     if timed_out or (redispatch and not alone):
         return Step(True, redispatch)
-    return Step(True, redispatch, min(TURN_AROUND, backend.timeout_connect or TURN_AROUND))
+    return Step(True, redispatch, min(TURN_AROUND, stream.setting("timeout_connect", backend) or TURN_AROUND))
 
 
 def replay(stream: Any) -> Step:
     """What to do when a request has had no good response (the caller knows that the cause is one of `retry-on`). A
     server that could be reached is not left alone first."""
     attempt = stream.retries + 1
-    if attempt > stream.backend.retries:
+    if attempt > stream.setting("retries", stream.backend):
         return GIVE_UP
     return Step(True, redispatches(stream, attempt))
 
@@ -78,7 +78,7 @@ def redispatches(stream: Any, attempt: int) -> bool:
         return True
     if every > 0:
         return bool(attempt % every == 0)
-    period = backend.retries + 1 + every
+    period = stream.setting("retries", backend) + 1 + every
     return bool(period > 0 and attempt % period == 0)
 
 

@@ -33,7 +33,7 @@ IDEMPOTENT: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b
 def flushed(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
     """Waits until the client has taken what is pending, at most `timeout client` without progress."""
     front = stream.front
-    timeout = stream.frontend.timeout_client or math.inf
+    timeout = stream.setting("timeout_client", stream.frontend) or math.inf
     limit = clock.now + timeout
     pending = len(front.conn.out)
     while front.blocked:
@@ -82,7 +82,7 @@ def until_response(run: Runner, stream: Stream, worker: Worker) -> Part[Any]:
     reason of `interrupted`."""
     front = stream.front
     back = stream.back
-    timeout_client = stream.frontend.timeout_client or math.inf
+    timeout_client = stream.setting("timeout_client", stream.frontend) or math.inf
     timeout_server = stream.timeout_server or stream.backend.timeout_server_or_never
     while True:
         blocked = back.blocked
@@ -294,7 +294,7 @@ def transfer(run: Runner, stream: Stream, worker: Worker, head: bytes, data: byt
         if back.chunks is not None:
             stream.bytes_out += _end_size(back)
         front.end_body(back.trailers())
-    timeout_client = stream.frontend.timeout_client or math.inf
+    timeout_client = stream.setting("timeout_client", stream.frontend) or math.inf
     timeout_server = stream.timeout_server or stream.backend.timeout_server_or_never
     uploading = not front.body_done
     poller = worker.poller
@@ -384,7 +384,7 @@ def tunnel(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
     back = stream.back
     stream.keep = False
     backend = stream.backend
-    idle = stream.timeout_tunnel or backend.timeout_tunnel
+    idle = stream.setting("timeout_tunnel", backend)
     early = front.buffer, back.buffer
     front.buffer = back.buffer = b""
     yield from pipe(
@@ -393,7 +393,7 @@ def tunnel(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
         worker,
         front.conn,
         back.conn,
-        idle or stream.frontend.timeout_client or math.inf,
+        idle or stream.setting("timeout_client", stream.frontend) or math.inf,
         idle or stream.timeout_server or backend.timeout_server_or_never,
         early,
     )

@@ -189,8 +189,7 @@ def _tarpit(run: Runner, stream: Stream, worker: Worker, proxy: Any, verdict: Ve
     proxy.counters.denied_req += 1
     stream.tarpit = True
     mark(stream, ending.PROXY, ending.TARPIT)
-    timeout = stream.frontend.timeout_tarpit or TARPIT_DEFAULT
-    limit = clock.now + timeout
+    limit = clock.now + _tarpit_time(stream, proxy)
     conn = stream.front.conn
     while clock.now < limit and not conn.ending and not conn.error:
         if limit < run.armed:
@@ -203,6 +202,13 @@ def _tarpit(run: Runner, stream: Stream, worker: Worker, proxy: Any, verdict: Ve
     stream.connect_start = clock.now
     reply = verdict.reply if verdict.reply is not None else proxy.replies[500]
     yield from answer(run, stream, worker, reply.render(stream))
+
+
+def _tarpit_time(stream: Stream, proxy: Any) -> float:
+    """Seconds: what a rule has set, else `timeout tarpit` of the proxy whose rule it is, else its `timeout connect`."""
+    own = None if stream.overrides is None else stream.overrides.get("timeout_tarpit")
+    config = proxy.config
+    return float(own or config.timeout("tarpit") or config.timeout("connect") or TARPIT_DEFAULT)
 
 
 def never(value: float | None) -> float:

@@ -155,7 +155,7 @@ def connected(stream: Stream) -> None:
 def connecting(run: Runner, stream: Stream, worker: Worker, transport: Transport) -> Part[int]:
     """Waits for a connect: 0, or the errno of its failure (ETIMEDOUT after `timeout connect`, ECANCELED when the stream
     is killed)."""
-    limit = stream.connect_start + (stream.backend.timeout_connect or math.inf)
+    limit = stream.connect_start + (stream.setting("timeout_connect", stream.backend) or math.inf)
     transport.watch_output()
     sent = bool(transport.out)  # something waits to be sent: its leaving proves the connection
     while True:
@@ -222,7 +222,7 @@ def queued(run: Runner, stream: Stream, worker: Worker) -> Part[int | None]:
     """Waits for a slot. ASSIGNED once it has one, None when the stream left the queue with an answer; any outcome of
     `assign` when its server went down."""
     backend = stream.backend
-    limit = clock.now + (backend.timeout_queue or backend.timeout_connect or math.inf)
+    limit = clock.now + (stream.setting("timeout_queue", backend) or backend.timeout_connect or math.inf)
     conn = stream.front.conn
     while True:
         if limit < run.armed:

@@ -191,7 +191,6 @@ def _number_or_expression(words: Words, site: Site) -> Build:
 for _name, _doc in (
     ("set-bc-mark", "Sets the netfilter mark of packets to the server."),
     ("set-bc-tos", "Sets the TOS (DSCP) byte of packets to the server."),
-    ("set-retries", "Sets how often this stream may be sent again."),
 ):
     action(
         _name,
@@ -270,21 +269,6 @@ for _name, _usage, _doc in (
     ("del-headers-bin", "<expression> [-m <method>]", "Removes the header fields whose names are given in binary."),
 ):
     action(_name, places=HTTP, usage=_usage, status=Status.UNSAFE, doc=f"{_doc} Manual 4.4.")(_headers_bin)
-
-
-@action("set-timeout", places="http-response", usage="{client | server | tunnel} ...", status=Status.HARMLESS)
-def set_timeout(words: Words, site: Site) -> Build:
-    """Sets a timeout of this stream once the response is there. HAProxy 2.8 and later. Manual 4.4."""
-    if words.peek() is None or words.peek(1) is None:
-        words.rest()
-        words.fail("expects exactly 2 arguments")
-    names = ("client", "connect", "queue", "server", "tarpit", "tunnel")
-    name = words.next()
-    if name not in names:
-        known = "/".join(f"'{known}'" for known in names)
-        words.fail(f"'set-timeout' rule supports {known} (got '{name}')")
-    _limit(words, site, name, units.parse_time)
-    return nothing
 
 
 for _name in ("accept", "reject", "dgram-drop", "send-retry"):

@@ -78,8 +78,8 @@ def set_priority_offset(words: Words, site: Site) -> Build:
     return _priority(words, site, 1, 524287)
 
 
-_TIMEOUTS: Final = {"server": "timeout_server", "tunnel": "timeout_tunnel"}
-_CHECKED: Final = ("client", "connect", "queue", "tarpit")  # since 2.9 and 3.4
+_NAMES: Final = ("client", "connect", "queue", "server", "tarpit", "tunnel")
+_OLDEST: Final = ("server", "tunnel")  # what 2.6 knows
 _SIDES: Final = {
     "client": "is_front",
     "connect": "is_back",
@@ -89,36 +89,38 @@ _SIDES: Final = {
 }
 
 
-def _without_effect(program: Any) -> Act:
-    return lambda ctx: None
+def _set(name: str) -> Callable[[Any, float], None]:
+    """How a value is kept: the server's timeout has a place of its own, since every response is waited for."""
+    if name == "timeout_server":
+        return lambda stream, value: setattr(stream, name, value)
+    return lambda stream, value: stream.override(name, value)
 
 
 @action(
     "set-timeout",
-    places="http-request",
+    places=("http-request", "http-response"),
     usage="{client | connect | queue | server | tarpit | tunnel} {<time> | <expression>}",
-    status=Status.PARTIAL,
-    note="only server and tunnel take effect",
 )
 def set_timeout(words: Words, site: Site) -> Build:
-    """Sets a timeout of this stream; an expression yields milliseconds. The client's only where there is a frontend,
-    tarpit anywhere, the others only where there is a backend. Manual 4.2."""
+    """Sets a timeout of this stream; an expression yields milliseconds, and nothing is set when it has no value or one
+    that is not positive. Other timeouts stay, also those that follow from this one in the configuration. The client's
+    only where there is a frontend, tarpit anywhere, the others only where there is a backend. HAProxy 2.6 knows server
+    and tunnel, in requests. Manual 4.2."""
     if words.peek() is None or words.peek(1) is None:
         words.rest()
         words.fail("expects exactly 2 arguments")
     proxy = site.proxy
     name = words.peek()
-    side = _SIDES.get(name or "")
-    if name not in _TIMEOUTS and name not in _CHECKED:
-        side = "is_back"
+    side = _SIDES.get(name or "", "is_back" if name not in _NAMES else None)
     if proxy is not None and proxy.kind != "defaults" and side is not None and not getattr(proxy, side):
         words.fail(f"proxy '{proxy.name}' has no {'frontend' if side == 'is_front' else 'backend'} capability")
     name = words.next()
-    attribute = _TIMEOUTS.get(name)
-    if attribute is None and name not in _CHECKED:
-        near = did_you_mean(name, (*_TIMEOUTS, *_CHECKED)).removeprefix("; ")
-        hint = near or f"HAProxy 3.4 knows {', '.join(_CHECKED)} too"
+    if name not in _NAMES:
+        newer = [each for each in _NAMES if each not in _OLDEST]
+        near = did_you_mean(name, _NAMES).removeprefix("; ")
+        hint = near or f"HAProxy 3.4 knows {', '.join(newer)} too"
         words.fail(f"'set-timeout' rule supports 'server'/'tunnel' (got '{name}')", hint)
+    keep = _set(f"timeout_{name}")
     text = words.peek() or ""
     if text[:1].isdigit():
         words.next()
@@ -129,13 +131,9 @@ def set_timeout(words: Words, site: Site) -> Build:
         if not milliseconds:
             words.fail(f"null value is not valid for a 'set-timeout {name}' rule")
         seconds = milliseconds / 1000
-        if attribute is None:
-            return _without_effect
-        return lambda program: lambda ctx: setattr(ctx.stream, attribute, seconds)
+        return lambda program: lambda ctx: keep(ctx.stream, seconds)
     parsed = expression.parse(words, site)
     parsed.final_cast("int")
-    if attribute is None:
-        return _without_effect
 
     def build(program: Any) -> Act:
         read = parsed.compile_as("int", program)
@@ -143,7 +141,39 @@ def set_timeout(words: Words, site: Site) -> Build:
         def act(ctx: Any) -> None:
             value = read(ctx)
             if not isinstance(value, Absent) and value > 0:
-                setattr(ctx.stream, attribute, value / 1000)
+                keep(ctx.stream, value / 1000)
+
+        return act
+
+    return build
+
+
+MAX_RETRIES: Final = 100
+
+
+@action("set-retries", places=("http-request", "tcp-request content"), usage="{<number> | <expression>}")
+def set_retries(words: Words, site: Site) -> Build:
+    """How often a failed connection of this stream is tried again, 0 to 100, instead of the backend's `retries`;
+    another value is not set. Newer than HAProxy 2.6. Manual 4.4."""
+    text = words.next("expects exactly 1 argument (integer/hex value or expression)")
+    try:
+        number = int(text, 0)
+    except ValueError:
+        words.index -= 1
+        parsed = expression.parse(words, site)
+        parsed.final_cast("int")
+    else:
+        if not 0 <= number <= MAX_RETRIES:
+            words.fail("expects an integer value in the range [0, 100]")
+        return lambda program: lambda ctx: ctx.stream.override("retries", number)
+
+    def build(program: Any) -> Act:
+        read = parsed.compile_as("int", program)
+
+        def act(ctx: Any) -> None:
+            value = read(ctx)
+            if not isinstance(value, Absent) and 0 <= value <= MAX_RETRIES:
+                ctx.stream.override("retries", value)
 
         return act
 

@@ -261,7 +261,7 @@ def test_timeouts_are_set_where_there_is_a_backend() -> None:
     program = http("", more="    http-request set-timeout server 5s\n    http-request set-timeout tunnel int(1500)\n")
     stream = program.stream()
     assert program.backends["b"].http_request.run(stream) is None
-    assert (stream.timeout_server, stream.timeout_tunnel) == (5.0, 1.5)
+    assert (stream.timeout_server, stream.overrides) == (5.0, {"timeout_tunnel": 1.5})
     assert problems("http-request set-timeout server 5s") == [
         "error detected in frontend 'f' while parsing 'http-request set-timeout' rule : "
         "proxy 'f' has no backend capability."

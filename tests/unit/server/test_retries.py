@@ -21,7 +21,9 @@ def stream_of(
         persistence=None,
         algorithm=SimpleNamespace(active=active, any_server=any_server),
     )
-    return SimpleNamespace(backend=backend, retries=0, persistent=persistent)
+    return SimpleNamespace(
+        backend=backend, retries=0, persistent=persistent, setting=lambda name, owner: getattr(owner, name)
+    )
 
 
 def life(stream: Any) -> list[str]:
