@@ -19,7 +19,7 @@ from pylb.listener.bind import Listener, resolve
 from pylb.log import targets
 from pylb.log.framing import BadFrame, Framing
 from pylb.log.lines import LogLine
-from pylb.log.syslog import Message, Writer, parse
+from pylb.log.messages import Message, Writer, parse
 from pylb.records.proxy import Frontend
 
 DEFAULT_MAXCONN: Final = 10

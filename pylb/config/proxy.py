@@ -30,8 +30,16 @@ def _other_mode(line: Line) -> None:
     line.record.set("mode", line.name.partition(" ")[2], line.span)
 
 
+@keyword("mode log", places=PROXY, arity=(0, 0))
+def mode_log(line: Line) -> None:
+    """A backend whose servers get log lines (`log backend@<name>`): datagrams, or streams behind `tcp@`. Manual 4.2.
+
+    Its algorithm is roundrobin, static-rr, random, log-hash or sticky. HAProxy 2.9 and later.
+    """
+    _other_mode(line)
+
+
 for _name, _doc in (
-    ("mode log", "A backend whose servers are log targets."),
     ("mode spop", "A backend whose servers are stream processing agents."),
     ("mode haterm", "A frontend that answers by itself what a benchmark's request asks for."),
 ):

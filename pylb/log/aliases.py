@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pylb import counters
 from pylb.log import escape, facts
+from pylb.log.origins import current
 from pylb.registry import alias
 from pylb.sample.values import MISS, Absent
 
@@ -379,9 +380,12 @@ def _tls(stream: Stream, fact: str) -> bytes | Absent:
 
 @alias("OG", when="accept")
 def origin(argument: str) -> Read:
-    """What caused the line: txn_accept, txn_connect, txn_response or txn_close."""
+    """What caused the line: txn_accept, txn_request, txn_connect, txn_response, txn_close, sess_error; for lines of
+    `do-log` the name of the rules."""
 
     def read(stream: Stream) -> bytes:
+        if current.name:
+            return current.name
         log = stream.frontend.log
         if log is None:
             return b"unspec"

@@ -42,6 +42,7 @@ class LogLine:
     ranges: tuple[tuple[int, int], ...]
     size: int
     span: Span
+    profile: str = ""
 
 
 def parse(line: Line, expected: str) -> LogLine:
@@ -64,6 +65,7 @@ def parse(line: Line, expected: str) -> LogLine:
         words.next()
     if words.accept("sample"):
         ranges, size = _sample(words)
+    name = ""
     if words.accept("profile"):
         name = words.next("log : missing log-profile name")
         line.config.wants.append(functools.partial(_want_profile, name=name, span=words.last_span))
@@ -78,7 +80,7 @@ def parse(line: Line, expected: str) -> LogLine:
     address = _address(where, address_span)
     if address.family in REFERENCES:
         line.config.wants.append(functools.partial(REFERENCES[address.family], name=address.host, span=address_span))
-    return LogLine(address, length, form, FACILITIES.index(facility), most, least, ranges, size, line.span)
+    return LogLine(address, length, form, FACILITIES.index(facility), most, least, ranges, size, line.span, name)
 
 
 def _want_profile(config: Configuration, *, name: str, span: Span) -> None:

@@ -7,17 +7,20 @@ comparison. `emit` writes a finished stream's line; `event` a message of the pro
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from pylb.config.words import to_bytes
-from pylb.errors import ConfigError
+from pylb.errors import ConfigError, Span
 from pylb.http.message import field
-from pylb.log import aliases_time, facts, formats, targets
+from pylb.log import aliases_time, facts, formats, profiles, targets
 from pylb.log.header import Head, system_hostname
 from pylb.log.keywords import FormatLine
 from pylb.log.levels import ERR, INFO, SILENT, number
 from pylb.log.lines import LogLine
+from pylb.log.origins import current, spelt
+from pylb.log.profiles import Profile
+from pylb.records.stream import Stream
 from pylb.sample import logformat
 from pylb.sample.logformat import Alias, Format
 from pylb.sample.scopes import Point
@@ -25,7 +28,6 @@ from pylb.sample.site import Site
 
 if TYPE_CHECKING:
     from pylb.config.model import Configuration, ProxyConfig
-    from pylb.records.stream import Stream
 
 Write = Callable[[Any], bytes]
 
@@ -35,7 +37,10 @@ EMBRYONIC: Final = b"%b:%d [%b] %b/%b: %b"
 class Destination:
     """One `log` line of one proxy: header, bounds, sampling, shared target. Lives as long as its Logger."""
 
-    __slots__ = ("head", "length", "least", "most", "ranges", "seen", "send", "size", "structured", "target")
+    __slots__ = (
+        *("head", "length", "least", "most", "parts", "profile", "ranges", "seen", "send", "size", "structured"),
+        "target",
+    )
 
     def __init__(
         self, line: LogLine, target: targets.Target, head: Callable[[int], bytes], structured: Write | None
@@ -50,16 +55,34 @@ class Destination:
         self.size = line.size
         self.seen = 0
         self.structured = structured  # rfc5424 only: what stands between the header and the message
+        self.parts = target.parts
+        self.profile: Profile | None = None
 
-    def put(self, level: int, text: bytes, stream: Stream | None) -> None:
-        if level > self.most or (self.size and not self._chosen()):
+    def put(
+        self, level: int, text: bytes, stream: Stream | None, step: str = "", profile: Profile | None = None
+    ) -> None:
+        """Sends a line. `step` says why it is written, which `profile`, or else its own, may judge."""
+        if level > self.most:
+            return
+        structured = self.structured
+        profile = profile or self.profile
+        if profile is not None and stream is not None:
+            styled = profile.style(step, text, structured, stream)
+            if styled is None:
+                return
+            text, structured = styled
+        if self.size and not self._chosen():
             return
         head = self.head(level if level > self.least else self.least)
-        if self.structured is not None:
-            head += self.structured(stream) + b" "
+        if structured is not None:
+            head += structured(stream) + b" "
         length = self.length
         line = head + text
-        self.send((line if len(line) <= length else line[:length]) + b"\n")
+        line = (line if len(line) <= length else line[:length]) + b"\n"
+        if self.parts is None:
+            self.send(line)
+        else:
+            self.parts(line, text)
 
     def _chosen(self) -> bool:
         """`sample`: messages are numbered from 1 to `size`, over and over."""
@@ -90,6 +113,8 @@ class Logger:
         "limit",
         "needs_local",
         "needs_source",
+        "profiled",
+        "profiles",
         "skip_empty",
     )
 
@@ -106,7 +131,12 @@ class Logger:
         self.skip_empty = False  # option dontlognull
         self.failures_only = False  # option dontlog-normal
         self.errors_apart = False  # option log-separate-errors
+        self.profiles: dict[str, Profile] = {}  # those that `do-log` names
+        self.profiled = any(destination.profile is not None for destination in destinations)
         self.fast = False
+
+    def choose(self, names: Iterable[str]) -> None:
+        """Hook: what `log-steps` says."""
 
     def settle(self) -> None:
         """Called when all is set: decides whether `emit` may take the short way."""
@@ -118,9 +148,12 @@ class Logger:
             and first.least <= INFO
             and not first.size
             and first.structured is None
+            and first.parts is None
+            and first.profile is None
             and not self.skip_empty
             and not self.failures_only
             and not self.errors_apart
+            and self.error_format is None
             and first.head(INFO) != b""  # without a header, the message itself is cut earlier than the line
         )
 
@@ -136,8 +169,20 @@ class Logger:
             return
         level = self._level(stream)
         if level != SILENT:
-            self._put(level, self.format(stream), stream)
+            unread = stream.request is None and stream.frontend.http
+            write = self.format if self.error_format is None or not unread else self.error_format
+            self._put(level, write(stream), stream, self.step(stream, unread) if self.profiled else "")
             self.count += 1
+
+    def step(self, stream: Stream, unread: bool) -> str:
+        """Why the line of a stream is written now, as log profiles name it."""
+        if unread:
+            return "error"
+        if self.early:
+            return "accept"
+        if self.asap and not stream.end:
+            return "response" if stream.frontend.http else "connect"
+        return "close"
 
     def _level(self, stream: Stream) -> int:
         """The level of a stream's line, SILENT for none at all."""
@@ -150,15 +195,30 @@ class Logger:
             return number(stream.log_level)
         return ERR if failed and self.errors_apart else INFO
 
-    def _put(self, level: int, text: bytes, stream: Stream | None) -> None:
+    def _put(self, level: int, text: bytes, stream: Stream | None, step: str = "") -> None:
         if len(text) > self.limit:
             text = text[: self.limit]
         for destination in self.destinations:
-            destination.put(level, text, stream)
+            destination.put(level, text, stream, step)
 
     def event(self, level: int, text: bytes) -> None:
         """A message of the proxy itself: started, stopped, a server went down ..."""
         self._put(level, text, None)
+
+    def now(self, ctx: Any, step: str, profile: str = "") -> None:
+        """`do-log`: writes a line of what is known so far, besides all others. `ctx` is a Session or a Stream."""
+        stream = ctx if isinstance(ctx, Stream) else Stream(ctx, ctx.accept_time, ctx.accept_wall)
+        if stream.log_level is not None and number(stream.log_level) == SILENT:
+            return
+        level = INFO if stream.log_level is None else number(stream.log_level)
+        current.name = spelt(step)
+        text = self.format(stream)
+        current.name = b""
+        if len(text) > self.limit:
+            text = text[: self.limit]
+        chosen = self.profiles.get(profile)
+        for destination in self.destinations:
+            destination.put(level, text, stream, step, chosen)
 
     def refused(self, stream: Stream, text: bytes) -> None:
         """A connection that failed before its first request (TLS, PROXY header): `text` says how (manual 8.2.5).
@@ -168,7 +228,8 @@ class Logger:
         if self.skip_empty and not stream.received:
             return
         level = ERR if self.errors_apart else INFO
-        self._put(level, embryonic(stream, text) if self.error_format is None else self.error_format(stream), stream)
+        line = embryonic(stream, text) if self.error_format is None else self.error_format(stream)
+        self._put(level, line, stream, "error")
         self.count += 1
 
 
@@ -216,7 +277,7 @@ def build(proxy_config: ProxyConfig, program: Any) -> Logger | None:
             who = f"{_kind(proxy_config)} '{proxy_config.name}'"
             config.report.warning(f"log format ignored for {who} since it has no log address.")
         return None
-    logger = Logger(_destinations(lines, proxy_config, program, structured), write, _limit(lines))
+    logger = _class(proxy_config)(_destinations(lines, proxy_config, program, structured), write, _limit(lines))
     logger.error_format = error_format
     logger.skip_empty = proxy_config.option("dontlognull")
     logger.failures_only = proxy_config.option("dontlog-normal")
@@ -227,7 +288,25 @@ def build(proxy_config: ProxyConfig, program: Any) -> Logger | None:
     formats = ("log-format", "log-format-sd", "error-log-format")
     logger.needs_local = any(_says_local(line.text) for name in formats if (line := proxy_config.get(name)) is not None)
     logger.settle()
+    logger.choose(proxy_config.get("log-steps") or ())
+    for name in proxy_config.get("do-log profiles") or ():
+        profile = profiles.compile(name, proxy_config, program, _parse_text)
+        if profile is not None:
+            logger.profiles[name] = profile
     return logger
+
+
+def _class(proxy_config: ProxyConfig) -> type[Logger]:
+    if not proxy_config.get("log-steps"):
+        return Logger
+    from pylb.log.steps import SteppedLogger  # which is built on this module
+
+    return SteppedLogger
+
+
+def _parse_text(text: str, span: Span, proxy_config: ProxyConfig, program: Any) -> Format | None:
+    """Parses the format of a log profile; its section has reported what is wrong with it everywhere."""
+    return _parse(FormatLine("", text, span), proxy_config, program, "log-format")
 
 
 def _limit(lines: list[LogLine]) -> int:
@@ -314,7 +393,12 @@ def _destination(
     fill = None
     if form == "rfc5424":
         fill = _structured_or_nil(structured)
-    return Destination(line, target, head.make, fill)
+    made = Destination(line, target, head.make, fill)
+    if line.profile and proxy_config is not None:
+        made.profile = profiles.compile(line.profile, proxy_config, program, _parse_text)
+        if made.profile is not None and made.profile.tag:
+            made.head = Head(form, line.facility, made.profile.tag, hostname).make
+    return made
 
 
 def _structured_or_nil(structured: Write | None) -> Write:

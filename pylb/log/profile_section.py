@@ -1,12 +1,12 @@
 """log-profile: how the lines of the log targets that name it look, step by step (manual, chapter 8.3.5).
 
-Harmless without effect: lines keep the format of their proxy, and a step that should be dropped writes one line more.
+What is written here is compiled for each proxy that names it (profiles.py).
 """
 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pylb.config.section_shapes import choose, declare_section
 from pylb.errors import ConfigError, Span, did_you_mean
@@ -32,11 +32,12 @@ declare_section(
     PLACE,
     "How the lines of the log targets that name it look (manual, chapter 8.3.5).",
     missing="'log-profile' expects a <name> argument.",
+    status=Status.FULL,
     duplicate="log-profile section '{name}' already exists (declared at {where}).",
 )
 
 
-@keyword("log-tag", places=PLACE, usage="<text>", status=Status.HARMLESS)
+@keyword("log-tag", places=PLACE, usage="<text>")
 def log_tag(line: Line) -> None:
     """The tag of the lines, in place of the process's or the proxy's."""
     words = line.args()
@@ -44,7 +45,7 @@ def log_tag(line: Line) -> None:
     words.finish()
 
 
-@keyword("on", places=PLACE, usage="<step> [drop] [format <format>] [sd <format>]", status=Status.HARMLESS)
+@keyword("on", places=PLACE, usage="<step> [drop] [format <format>] [sd <format>]")
 def on_step(line: Line) -> None:
     """The format of the lines of one step, its structured data, or that there is none.
 
@@ -53,7 +54,7 @@ def on_step(line: Line) -> None:
     """
     words = line.args()
     step = choose(words, (*STEPS, *ACTIONS), "'on' expects a logging step", "'on' : unknown logging step '{got}'")
-    values: dict[str, str | bool] = {}
+    values: dict[str, Any] = {}
     while not words.end:
         name = words.next()
         if name == "drop":
@@ -67,6 +68,7 @@ def on_step(line: Line) -> None:
             words.fail(f"'on {step}' expects 'drop', 'format' or 'sd', got '{name}'{near or '.'}")
     if not values:
         raise ConfigError(f"'on {step}' expects 'drop', 'format' or 'sd'.", line.span)
+    values["span"] = line.span
     line.record.values.setdefault("on", {})[step] = values
 
 

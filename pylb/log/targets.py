@@ -34,6 +34,7 @@ class Target:
     """One destination of log lines. Lives as long as the program; `dropped` counts what it could not take."""
 
     form: str | None = None  # the format of all its lines, whatever `log` lines say
+    parts: Callable[[bytes, bytes], None] | None = None  # used in place of `send`: also gets the text alone
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -242,6 +243,10 @@ class Targets(dict[tuple[Any, ...], Target]):
         if target is None:
             target = self[name] = self._make(address, span)
         return target
+
+    @staticmethod
+    def missing(address: Address) -> Target:
+        return NoTarget(address)
 
     def _make(self, address: Address, span: Span | None) -> Target:
         special = SPECIAL.get(address.family)

@@ -219,6 +219,10 @@ class Expression:
         steps = [*self._steps(program, trace), *_cast_step(self.final_cast(target))]
         return made.each, steps
 
+    def text_steps(self, program: Any = None) -> list[Step]:
+        """The converters alone, for `apply` to a text that is no sample; what they make is cast to bytes."""
+        return [*self._steps(program, None), *_cast_step(self.final_cast("bin"))]
+
     def _steps(self, program: Any, trace: Trace | None) -> list[Step]:
         steps: list[Step] = []
         for node in self.converters:

@@ -201,16 +201,6 @@ for _name, _doc in (
     )(_number_or_expression)
 
 
-@action("do-log", places=(*ALL, "quic-initial"), usage="[profile <log profile>]", status=Status.HARMLESS)
-def do_log(words: Words, site: Site) -> Build:
-    """Writes a log line now, besides the one at the end. HAProxy 3.1 and later. Manual 4.4."""
-    if words.accept("profile"):
-        name = words.next("'profile' expects a log-profile name")
-        span = words.last_span
-        want(site, lambda config, _: want_section(config, "log-profile", name, span, "'do-log'"))
-    return nothing
-
-
 @action("attach-srv", places="tcp-request session", usage="<server> [name <expression>]", status=Status.UNSAFE)
 def attach_srv(words: Words, site: Site) -> Build:
     """Gives the client's connection to a server as one of its idle ones (rhttp). HAProxy 2.9 and later. Manual 4.4."""

@@ -27,7 +27,14 @@ def finished(line: bytes = b"GET /a/b?x=1 HTTP/1.1", frontend: Any = None, backe
     """A request from 10.0.0.1 that took 1/2/3/4 and 5 ms of data, after 20 ms of idleness."""
     if frontend is None:
         frontend, backend = proxies()
-    session = Session(frontend, SimpleNamespace(id=1, name="li"), None, ("10.0.0.1", 4711), NOW - 0.02, WALL - 0.02)
+    session = Session(
+        frontend,
+        SimpleNamespace(id=1, name="li", options={"name": "li"}),
+        None,
+        ("10.0.0.1", 4711),
+        NOW - 0.02,
+        WALL - 0.02,
+    )
     session.local = ("10.0.0.2", 80)
     session.streams = 1
     stream = Stream(session, NOW, WALL)
