@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SOURCES: Final = (
     *("applet", "check", "fd", "fcgi", "h1", "h2", "h3", "hstream", "peers", "qmux", "quic", "session", "spop"),
     *("ssl", "stconn", "stick", "stream", "acme", "httpclient", "resolvers", "haterm", "ssl_ocsp", "tcp"),
+    *("pt", "qcm"),
 )
 LEVELS: Final = ("error", "user", "proto", "state", "data", "developer")
 SETTINGS: Final = ("event", "follow", "level", "lock", "pause", "sink", "start", "stop", "verbosity")

@@ -39,6 +39,27 @@ PREDEFINED.update(
     '%ms %ft %b %s %Th %Tw %Tc %Tt %U %ts-- %ac %fc %bc %sc %rc %sq %bq "" "" ',
 )
 
+_SECRETS: Final = {
+    "CLIENT_EARLY_TRAFFIC_SECRET": "client_early_traffic_secret",
+    "CLIENT_HANDSHAKE_TRAFFIC_SECRET": "client_handshake_traffic_secret",
+    "SERVER_HANDSHAKE_TRAFFIC_SECRET": "server_handshake_traffic_secret",
+    "CLIENT_TRAFFIC_SECRET_0": "client_traffic_secret_0",
+    "SERVER_TRAFFIC_SECRET_0": "server_traffic_secret_0",
+    "EXPORTER_SECRET": "exporter_secret",
+    "EARLY_EXPORTER_SECRET": "early_exporter_secret",
+}
+"""Lines of a key log file with the sample that holds each secret (manual, `tune.ssl.keylog`)."""
+
+
+def _keylog(side: str) -> str:
+    """A key log of one side, `fc` or `bc`: a line for each secret."""
+    return "\n".join(
+        f"{label} %[ssl_{side}_client_random,hex] %[ssl_{side}_{sample}]" for label, sample in _SECRETS.items()
+    )
+
+
+PREDEFINED.update(HAPROXY_KEYLOG_FC_LOG_FMT=_keylog("fc"), HAPROXY_KEYLOG_BC_LOG_FMT=_keylog("bc"))
+
 _search = escape.search_line
 _braces = facts.braces
 _FEW: Final = 1024

@@ -183,6 +183,16 @@ def test_default_log_formats_are_variables_while_files_are_read() -> None:
     assert config.defaults[0].get("log-format").text.endswith("%{+Q}r more")
 
 
+@pytest.mark.parametrize("side", ["fc", "bc"])
+def test_key_logs_are_variables_with_a_line_for_each_secret(side: str) -> None:
+    text = f'defaults\n mode http\n log-format "${{HAPROXY_KEYLOG_{side.upper()}_LOG_FMT}}"\n'
+    config = parse_text(text, environment={})
+    assert problems(config) == []
+    lines = config.defaults[0].get("log-format").text.split("\n")
+    assert len(lines) == 7
+    assert lines[3] == f"CLIENT_TRAFFIC_SECRET_0 %[ssl_{side}_client_random,hex] %[ssl_{side}_client_traffic_secret_0]"
+
+
 def test_scope_lines_change_nothing() -> None:
     config = parse_text("[a]\n  [b.c:d_e-f] # scope\nfrontend f\n[g]\t\n bind :1\n")
     assert problems(config) == []

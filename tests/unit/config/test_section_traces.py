@@ -15,6 +15,8 @@ GOOD = (
     "trace h1 sink",
     "trace 0",
     "trace h1",
+    "trace pt verbosity complete start now",
+    "trace qcm start now",
 )
 WRONG = {
     "trace": "'trace' expects a source.",
