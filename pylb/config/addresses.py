@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pylb.config.model import Address
@@ -76,6 +76,7 @@ def parse_address(
     datagrams: bool = False,
     streams: bool = True,
     reverse: bool = False,
+    quic_allowed: bool = False,
     default_port: int = 0,
     default_host: str = "",
 ) -> Address:
@@ -86,6 +87,7 @@ def parse_address(
     zero_port   port 0 is allowed
     descriptors `fd@N` is allowed
     reverse     `rhttp@` is allowed
+    quic_allowed `quic4@`, `quic6@` and `quic+` are allowed
     stream      the socket type without a prefix; `streams`, `datagrams` say which types are acceptable
     """
     if stream and streams and port != "none" and (address := literal(text)) is not None:
@@ -105,24 +107,28 @@ def parse_address(
         prefix = _Prefix("unix")
     else:
         prefix = _Prefix("ip")
-    if (prefix.quic or quic) and not datagrams:
+    quic = quic or prefix.quic
+    if quic and not quic_allowed:
         raise ValueError(
             f"unsupported stream protocol for datagram family 2 address '{text}'; "
             "QUIC is not compiled in if this is what you were looking for."
         )
     if wanted and not streams:
         raise ValueError(f"stream-type address not acceptable in '{text}'")
-    if not wanted and not datagrams:
+    if not wanted and not datagrams and not quic:
         raise ValueError(f"dgram-type address not acceptable in '{text}'")
     if prefix.family in ("fd", "sockpair"):
-        return _descriptor(prefix.family, rest, text, wanted, descriptors)
+        address = _descriptor(prefix.family, rest, text, wanted, descriptors)
+        return replace(address, quic=True) if quic else address
     if prefix.family == "rhttp" and not reverse:
         raise ValueError(f"invalid address: 'rhttp@' in '{text}'")
     if prefix.family in _NAMES:
         if prefix.family == "unix" and len(rest.encode()) > _LONGEST_PATH:
             raise ValueError(f"socket path '{rest}' too long (max {_LONGEST_PATH})")
         return Address(prefix.family, host=rest, stream=wanted, text=text)
-    return _internet(prefix.family, rest, text, wanted, port, ranges, offsets, zero_port, default_port, default_host)
+    family = prefix.family
+    address = _internet(family, rest, text, wanted, port, ranges, offsets, zero_port, default_port, default_host)
+    return replace(address, quic=True) if quic else address
 
 
 def _descriptor(family: str, rest: str, text: str, stream: bool, allowed: bool) -> Address:

@@ -70,6 +70,7 @@ class Address:
     fd: int = -1
     stream: bool = True
     text: str = ""
+    quic: bool = False  # datagrams that carry QUIC
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ A boolean `option x` is stored as values["option x"] = True or False; `no option
 from __future__ import annotations
 
 from pylb import registry
-from pylb.config import misplaced, units
+from pylb.config import guids, misplaced, units
 from pylb.config.reader import run_as
 from pylb.config.words import Line
 from pylb.errors import ConfigError, did_you_mean
@@ -180,7 +180,11 @@ def proxy_id(line: Line) -> None:
 @keyword("guid", places=("frontend", "listen", "backend"), usage="<name>", arity=(1, 1), status=HARMLESS)
 def guid(line: Line) -> None:
     """A name that stays the same over reloads, for tools that follow statistics."""
-    line.set(line.args().next())
+    words = line.args()
+    name = words.next()
+    if wrong := guids.mistake(name):
+        words.fail(f"'guid' : {wrong}.")
+    line.set(name)
 
 
 @keyword("disabled", places=PROXY, arity=(0, 0))

@@ -19,7 +19,7 @@ from pylb.config.section_shapes import resolvable
 from pylb.config.words import Line, Words
 from pylb.counters import ProxyCounters
 from pylb.errors import ConfigError, Report, Span, did_you_mean
-from pylb.listener import options, tls_checks, tls_words  # noqa: F401  (two declare words)
+from pylb.listener import options, quic_words, tls_checks, tls_words  # noqa: F401  (two declare words)
 from pylb.registry import Kind, keyword
 
 if TYPE_CHECKING:
@@ -136,7 +136,9 @@ def bind(line: Line) -> None:
     """
     words = line.args()
     text = words.next(USAGE)
-    parsed = BindLine(parse_addresses(text, "'bind'", words), line.span, {"text": text})
+    parsed = BindLine(parse_addresses(text, "'bind'", words, quic=True), line.span, {"text": text})
+    if any(address.quic for address in parsed.addresses):
+        quic_words.take_quic(words, parsed)
     line.proxy.binds.append(parsed)  # a line whose options are wrong is a bind line all the same
     parse_options(words, parsed, f"'bind {text}' in section '{line.place}'")
 
@@ -155,14 +157,14 @@ registry.declare(
 )
 
 
-def parse_addresses(text: str, who: str, words: Words) -> list[Address]:
+def parse_addresses(text: str, who: str, words: Words, *, quic: bool = False) -> list[Address]:
     """The addresses of one comma-separated word; `who` starts the messages."""
     if text.endswith(","):
         text = text[:-1]
     found = []
     for part in text.split(","):
         try:
-            address = parse_address(part, ranges=True, reverse=True)
+            address = parse_address(part, ranges=True, reverse=True, quic_allowed=quic)
             found.append(resolvable(address))
         except ValueError as error:
             words.fail(f"{who} : {error}")

@@ -12,6 +12,7 @@ import pwd
 import re
 from typing import Any
 
+from pylb.config import guids
 from pylb.config.model import BindLine
 from pylb.config.section_shapes import odd_unit
 from pylb.config.units import TimeOverflow, parse_integer, parse_time, wrapped
@@ -308,7 +309,10 @@ def congestion(words: Words, bind: BindLine) -> None:
 @bind_option("guid-prefix", usage="<text>", status=Status.HARMLESS)
 def guid_prefix(words: Words, bind: BindLine) -> None:
     """Prefix of the sockets' global ids in statistics files. Kept."""
-    bind.values["guid-prefix"] = words.next("'guid-prefix' : expects an argument")
+    prefix = words.next("'guid-prefix' : expects an argument")
+    if wrong := guids.mistake(prefix):
+        words.fail(f"'guid-prefix' : {wrong}.")
+    bind.values["guid-prefix"] = prefix
 
 
 @bind_option("nbconn", usage="<number>", status=Status.UNSAFE)
@@ -328,18 +332,6 @@ def idle_ping(words: Words, bind: BindLine) -> None:
         bind.values["idle-ping"] = parse_time(text, "ms")
     except ValueError:
         words.fail(f"'idle-ping' : unexpected character in '{text}'")
-
-
-def _quic(name: str, takes: str, doc: str) -> None:
-    def store(words: Words, bind: BindLine) -> None:
-        bind.values[name] = words.next(f"'{name}' : missing {takes}") if takes else True
-
-    declare(Kind.BIND, name, store, usage=takes and "<value>", status=Status.UNSAFE, doc=doc)
-
-
-_quic("quic-cc-algo", "control congestion algorithm", "Congestion control of QUIC connections. Parsed only.")
-_quic("quic-force-retry", "", "QUIC clients must prove their address first. Parsed only.")
-_quic("quic-socket", "value", "Whether QUIC connections get sockets of their own. Parsed only.")
 
 
 def bind_text(bind: BindLine) -> str:

@@ -13,6 +13,7 @@ from pylb.config.model import Piece, ServerLine, Tail, Use
 from pylb.errors import ConfigError, did_you_mean
 from pylb.registry import Kind, keyword
 from pylb.server import origins
+from pylb.server.newer_options import QUIC
 
 if TYPE_CHECKING:
     from pylb.config.model import Address, ProxyConfig
@@ -139,11 +140,20 @@ def _address(words: Words, text: str, label: str) -> Address:
     log = words.line.proxy.get("mode") == "log"
     try:
         address = parse_address(
-            text, port="optional", offsets=True, zero_port=True, descriptors=False, datagrams=log, reverse=True
+            text,
+            port="optional",
+            offsets=True,
+            zero_port=True,
+            descriptors=False,
+            datagrams=log,
+            reverse=True,
+            quic_allowed=True,
         )
         check_numeric(address)
     except ValueError as error:
         words.fail(f"{label}{error}")
+    if address.quic:
+        words.use(QUIC)
     return address
 
 

@@ -174,16 +174,6 @@ def verify(words: Words, server: ServerLine) -> None:
 
 for _name, _missing, _status, _note in (
     ("tcp-md5sig", "'tcp-md5sig' : missing password.", Status.UNSAFE, "segments are not signed"),
-    ("guid", "'guid' : expects an argument.", Status.HARMLESS, "stored only"),
-    ("shard", "'shard' expects an integer argument.", Status.HARMLESS, "peers come later"),
-    ("log-bufsize", "'log-bufsize' expects an integer argument.", Status.HARMLESS, "log backends come later"),
-    ("idle-ping", "'idle-ping' expects an argument.", Status.HARMLESS, "HTTP/2 comes later"),
-    ("pool-conn-name", "'pool-conn-name' expects an expression.", Status.HARMLESS, "stored only"),
-    ("check-pool-conn-name", "'check-pool-conn-name' expects a name.", Status.HARMLESS, "stored only"),
-    ("healthcheck", "'healthcheck' expects a name.", Status.HARMLESS, "checks come later"),
-    ("init-state", "'init-state' expects a state.", Status.HARMLESS, "checks come later"),
-    ("quic-cc-algo", "'quic-cc-algo' expects an algorithm.", Status.HARMLESS, "stored only"),
-    ("cc", "'cc' : expects an argument.", Status.HARMLESS, "stored only"),
 ):
     text(_name, _missing, status=_status, note=_note, doc=f"`{_name}` of the server.")
 

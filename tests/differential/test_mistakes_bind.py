@@ -123,6 +123,7 @@ def mistakes(option: str, values: tuple[str, ...] = VALUES) -> list[str]:
 
 DIFFERENT: tuple[tuple[str, str, str], ...] = (
     ("log-forward", r"^bind ", "HAProxy calls wrong addresses there alerts and goes on; here they are warnings"),
+    ("", r"\bquic4@", "2.6 has no QUIC in Debian's build; listeners may have such addresses here"),
     ("", r"\b(fd|sockpair)@[0-9]", "which descriptors are open is known when sockets are made"),
 )
 

@@ -1,0 +1,49 @@
+"""Words of QUIC listeners: understood and checked, and refused at start, because nobody listens on them yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pylb.config.quic_words import take_algorithm
+from pylb.registry import Kind, Status, bind_option, declare
+
+if TYPE_CHECKING:
+    from pylb.config.model import BindLine
+    from pylb.config.words import Words
+
+QUIC = declare(
+    Kind.BIND,
+    "quic4@",
+    lambda words, bind: words.fail("'quic4@' is an address, not an option."),
+    status=Status.UNSAFE,
+    note="nobody listens",
+    doc="Addresses `quic4@...`, `quic6@...` and `quic+fd@...`: datagrams that carry QUIC, with TLS, for HTTP/3.",
+)
+
+
+def take_quic(words: Words, bind: BindLine) -> None:
+    """One of a line's addresses is for QUIC: it has TLS without saying so."""
+    words.use(QUIC)
+    bind.values["ssl"] = True
+
+
+@bind_option("quic-cc-algo", usage="{ cubic | newreno | bbr | nocc }[(<window>)]", status=Status.UNSAFE)
+def quic_cc_algo(words: Words, bind: BindLine) -> None:
+    """Congestion control of QUIC connections, with the largest window in parentheses. Kept for when these exist."""
+    missing = "'quic-cc-algo' : missing control congestion algorithm"
+    bind.values["quic-cc-algo"] = take_algorithm(words, missing)
+
+
+@bind_option("quic-force-retry", status=Status.UNSAFE)
+def quic_force_retry(words: Words, bind: BindLine) -> None:
+    """QUIC clients must prove their address first. Kept for when they exist."""
+    bind.values["quic-force-retry"] = True
+
+
+@bind_option("quic-socket", usage="{ connection | listener }", status=Status.UNSAFE)
+def quic_socket(words: Words, bind: BindLine) -> None:
+    """Whether QUIC connections get sockets of their own. Kept for when they exist."""
+    mode = words.next("'quic-socket' : missing value")
+    if mode not in ("connection", "listener"):
+        words.fail(f"'quic-socket' : unknown value '{mode}', expects 'connection' or 'listener'")
+    bind.values["quic-socket"] = mode
