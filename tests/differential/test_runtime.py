@@ -218,8 +218,10 @@ def test_show_lists_have_the_same_shape(both: Both) -> None:
     assert sess[1].endswith("\n")
 
 
-NEWER = ("add backend", "clear counters server", "del backend", "publish backend", "show defaults", "unpublish backend",
-         "wait ")  # fmt: skip
+NEWER = (
+    *("add backend", "clear counters server", "del backend", "publish backend", "show default-server", "show defaults"),
+    *("unpublish backend", "wait "),
+)
 
 
 def test_help_is_laid_out_alike(both: Both) -> None:
