@@ -160,10 +160,10 @@ class Logger:
     def emit(self, stream: Stream) -> None:
         """Formats and sends the line of a stream. Never waits, never raises for what a receiver does."""
         if self.fast and stream.log_level is None:
-            self.count += 1
             destination = self.destinations[0]
             head, write, send = destination.head, self.format, destination.send  # see engine.transport.Transport
             line = head(INFO) + write(stream)
+            self.count += 1
             length = destination.length
             send((line if len(line) <= length else line[:length]) + b"\n")
             return
