@@ -71,8 +71,9 @@ def fail(run: Runner, stream: Stream, worker: Worker, status: int, cause: bytes,
     yield from answer(run, stream, worker, proxy.replies[status].render(stream))
 
 
-def no_request(run: Runner, front: Any, session: Session, worker: Worker, what: Any) -> Coroutine:
-    """The head never came: the client left, was too slow, sent garbage, or the process stops.
+def no_request(run: Runner, front: Any, session: Session, worker: Worker, what: Any, began: float = 0.0) -> Coroutine:
+    """The head never came: the client left, was too slow, sent garbage, or the process stops. `began` is when its first
+    byte came, if it did so late.
 
     `what` is a Refusal, CLOSED, or the reason of a wake-up (TIMEOUT, KILLED, STOPPING). Idle keep-alive connections
     end silently; a first request that never comes is logged unless `option dontlognull` says otherwise.
@@ -84,7 +85,8 @@ def no_request(run: Runner, front: Any, session: Session, worker: Worker, what: 
     if idle and (session.streams or (what is not CLOSED and what != TIMEOUT)):
         return
     now = clock.now
-    stream = Stream(session, session.accept_time if not session.streams else now, session.accept_wall)
+    start = session.accept_time if not session.streams else began or now
+    stream = Stream(session, start, start + clock.offset)
     stream.run = run
     stream.front = front
     stream.keep = False
