@@ -104,9 +104,12 @@ def until_response(run: Runner, stream: Stream, worker: Worker) -> Part[Any]:
         if limit < run.armed:
             worker.poller.timers.arm(run, limit)
         reason = yield
+        while reason == TIMEOUT and clock.now < limit:  # an earlier deadline that has moved meanwhile
+            worker.poller.timers.arm(run, limit)
+            reason = yield
         if reason == KILLED:
             return _Lost(ending.KILLED, ending.HEADERS, 502)
-        if reason == TIMEOUT and clock.now >= limit:
+        if reason == TIMEOUT:
             if uploading:
                 return _Lost(ending.CLIENT_TIMEOUT, ending.DATA, 408)
             return _Lost(ending.SERVER_TIMEOUT, ending.HEADERS, 504)
@@ -300,6 +303,8 @@ def transfer(run: Runner, stream: Stream, worker: Worker, head: bytes, data: byt
     poller = worker.poller
     conn = front.conn
     ended = back.body_done
+    pending = 0
+    limit = math.inf
     while True:
         if uploading and not back.blocked and (back.gone or not _upload(stream) or front.body_done):
             uploading = False
@@ -336,18 +341,25 @@ def transfer(run: Runner, stream: Stream, worker: Worker, head: bytes, data: byt
         if more or (uploading and not back.blocked and (conn.readable or front.buffer)):
             poller.wake(run)
         client = blocked or (ended and not back.blocked)  # it is the client who is waited for
-        limit = clock.now + (timeout_client if client else timeout_server)
+        left = len(conn.out)
+        if not blocked or left != pending:  # what the server sends meanwhile is no progress of a client that blocks
+            pending = left
+            limit = clock.now + (timeout_client if client else timeout_server)
         if limit < run.armed:
             poller.timers.arm(run, limit)
         reason = yield
+        while reason == TIMEOUT and clock.now < limit:
+            poller.timers.arm(run, limit)
+            reason = yield
         if reason in (READY, STOPPING):
             continue
         if reason == KILLED:
             mark(stream, ending.KILLED, ending.DATA)
-            break
-        if clock.now >= limit:
+        else:
             mark(stream, ending.CLIENT_TIMEOUT if client else ending.SERVER_TIMEOUT, ending.DATA)
-            break
+        if blocked:
+            conn.fail(0)  # it has had its time
+        break
     if stream.end_state != b"-":
         stream.keep = False
         if not front.blocked:

@@ -67,7 +67,7 @@ def http_session(run: Runner, front: Any, session: Session, worker: Worker, raw:
                     if reason and (reason != TIMEOUT or clock.now >= limit):
                         if reason == STOPPING and (front.started or not session.streams):
                             continue
-                        yield from no_request(run, front, session, worker, reason)
+                        yield from no_request(run, front, session, worker, reason, started)
                         return
                     request = front.next_head()
             else:
@@ -77,7 +77,7 @@ def http_session(run: Runner, front: Any, session: Session, worker: Worker, raw:
                     wake(run)
                     yield
             if request.__class__ is not Request:
-                yield from no_request(run, front, session, worker, request)
+                yield from no_request(run, front, session, worker, request, started)
                 return
 
             now = clock.now

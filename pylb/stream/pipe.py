@@ -7,6 +7,7 @@ what one side sends the other one takes (HAProxy's default, without `option inde
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 from pylb.clock import clock
@@ -48,22 +49,25 @@ def pipe(
     timeout = min(timeout_front, timeout_back)
     size_front = size_back = LEAST
     half_front = half_back = False  # that side has sent its end and the other one was told
+    limit = clock.now + timeout
+    pending = 0
     while True:
+        came = went = None
         if front.readable and not back.out:
-            data = front.read(size_front)
-            if data:
-                stream.bytes_in += len(data)
-                back.put(data)
-                if len(data) == size_front:
+            went = front.read(size_front)
+            if went:
+                stream.bytes_in += len(went)
+                back.put(went)
+                if len(went) == size_front:
                     size_front = LEAST if back.out else min(2 * size_front, MOST)
                 if front.readable and not back.out:
                     wake(run)
         if back.readable and not front.out:
-            data = back.read(size_back)
-            if data:
-                stream.bytes_out += len(data)
-                front.put(data)
-                if len(data) == size_back:
+            came = back.read(size_back)
+            if came:
+                stream.bytes_out += len(came)
+                front.put(came)
+                if len(came) == size_back:
                     size_back = LEAST if front.out else min(2 * size_back, MOST)
                 if back.readable and not front.out:
                     wake(run)
@@ -74,17 +78,25 @@ def pipe(
             if front.eof and not half_front and not back.out:
                 half_front = True
                 back.shutdown_write()
-                timeout_front = stream.frontend.timeout_client_fin or timeout_front
+                timeout_front = math.inf  # nothing more is expected from there
                 timeout_back = stream.backend.timeout_server_fin or timeout_back
+                limit = clock.now + timeout_back
             if back.eof and not half_back and not front.out:
                 half_back = True
                 front.shutdown_write()
+                timeout_back = math.inf
                 timeout_front = stream.frontend.timeout_client_fin or timeout_front
-                timeout_back = stream.backend.timeout_server_fin or timeout_back
+                limit = clock.now + timeout_front
             if half_front and half_back:
                 return
             timeout = min(timeout_front, timeout_back)
-        limit = clock.now + timeout
+        if went or came:
+            limit = clock.now + timeout
+        elif front.out or back.out:  # events of the side that is not read are no progress
+            left = len(front.out) + len(back.out)
+            if left != pending:
+                pending = left
+                limit = clock.now + timeout
         if limit < run.armed:
             arm(run, limit)
         while (reason := (yield)) != READY:

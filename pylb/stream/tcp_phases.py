@@ -116,14 +116,15 @@ def tcp_session(run: Runner, conn: Transport, session: Session, worker: Worker, 
                 if judged is None:
                     return
                 early, answer = b"", judged
+            tunnel = backend.timeout_tunnel
             yield from pipe(
                 run,
                 stream,
                 worker,
                 conn,
                 back,
-                frontend.timeout_client or math.inf,
-                backend.timeout_server or math.inf,
+                tunnel or frontend.timeout_client or math.inf,
+                tunnel or backend.timeout_server or math.inf,
                 (early, answer),
             )
             return
@@ -190,7 +191,10 @@ def inspect(run: Runner, stream: Stream, worker: Worker, proxy: Any) -> Part[obj
     """
     rules = proxy.tcp_content
     conn = stream.front.conn
-    limit = clock.now + (proxy.inspect_delay or 0.0)
+    delay = proxy.inspect_delay or 0.0
+    timeout = stream.frontend.timeout_client or math.inf
+    begun = clock.now
+    limit = begun + min(delay, timeout)  # a client that is silent for too long has nothing more to say
     poller = worker.poller
     at = 0
     while True:
@@ -198,6 +202,7 @@ def inspect(run: Runner, stream: Stream, worker: Worker, proxy: Any) -> Part[obj
             data = conn.read(READ_SIZE)
             if data:
                 stream.data += data
+                limit = min(begun + delay, clock.now + timeout)
         stream.final = conn.eof or clock.now >= limit or len(stream.data) >= worker.buffer_size
         verdict = rules.run(stream, at)
         if verdict is None or verdict.kind is Outcome.STOP:
@@ -249,7 +254,7 @@ def inspect_response(run: Runner, stream: Stream, worker: Worker, back: Transpor
     over = clock.now + timeout
     data = stream.data_back = b""
     at = 0
-    half = False
+    half = silent = False
     if early:
         stream.bytes_in += len(early)
         back.put(early)
@@ -272,12 +277,17 @@ def inspect_response(run: Runner, stream: Stream, worker: Worker, back: Transpor
             mark(stream, ending.CLIENT if conn.error else ending.SERVER, ending.DATA)
             return None
         full = len(data) >= worker.buffer_size
-        stream.final = back.eof or full or clock.now >= limit or (delay is None and bool(data))
+        stream.final = back.eof or full or silent or clock.now >= limit or (delay is None and bool(data))
         if data or stream.final:
             verdict = backend.tcp_response.run(stream, at)
             if verdict is None or verdict.kind is Outcome.STOP:
                 stream.final = False
                 stream.data_back = None
+                if silent:
+                    stream.bytes_out += len(data)
+                    conn.put(data)
+                    mark(stream, ending.SERVER_TIMEOUT, ending.DATA)
+                    return None
                 return data
             if verdict.kind is not Outcome.WAIT:
                 stream.rule = verdict.rule
@@ -302,8 +312,7 @@ def inspect_response(run: Runner, stream: Stream, worker: Worker, back: Transpor
             mark(stream, ending.KILLED, ending.DATA)
             return None
         if reason == TIMEOUT and clock.now >= over:
-            mark(stream, ending.SERVER_TIMEOUT, ending.DATA)
-            return None
+            silent = True  # the rules judge what has come
 
 
 def waited(run: Runner, conn: Transport, worker: Worker, wait: Any) -> Part[bool]:
