@@ -48,8 +48,8 @@ CONNECTIONS = (
     Row(
         "log-steps",
         "of:accept,connect,request,response,close,error,all,any",
-        HARMLESS,
-        "At which steps a log line is written.",
+        FULL,
+        "At which steps of a transaction a log line is written, in place of one line for all of it.",
     ),
 )
 SERVER_SIDE = (
