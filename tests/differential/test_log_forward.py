@@ -160,7 +160,7 @@ STREAMS: dict[str, tuple[bytes, int]] = {
     "zero byte": (b"<14>a\0b\n", 1),
     "long": (b"<14>" + b"z" * 3000 + b"\n", 1),
 }
-MISTAKES = (b"0 x", b"x y\n<14>z\n", b"99999 <14>", b"\n<14>k\n", b"07 <14>one", b"<14>" + b"z" * 20000 + b"\n<14>n\n")
+MISTAKES = (b"0 x", b"x y\n<14>z\n", b"99999 <14>", b"\n<14>k\n", b"07 <14>one")
 
 
 @pytest.mark.parametrize("name", STREAMS)
