@@ -65,6 +65,14 @@ def in_store(config: Configuration, path: str) -> bool:
     return any(path in store.get("paths", ()) for store in config.sections.get("crt-store", {}).values())
 
 
+def check_stored(config: Configuration, text: str) -> None:
+    """`@store/name` or `@/name`: demands a certificate that a crt-store has loaded under that name."""
+    store, slash, name = text[1:].partition("/")
+    record = config.section("crt-store", store) if slash else None
+    if record is None or name not in record.get("names", ()):
+        raise ValueError(f"unable to stat SSL certificate from file '{text}' : {os.strerror(2)}.")
+
+
 def check_present(path: str) -> None:
     """Demands a file, whatever is in it."""
     if not os.path.exists(path):
@@ -256,7 +264,10 @@ def _check_entry(text: str, where: str, words: Words) -> int:
             )
     given = _check_options(options, where, words)
     path = located(parts[0], base_of(config, "crt-base"))
-    if parts[0].startswith("@") or in_store(config, path):
+    if parts[0].startswith("@"):
+        check_stored(config, parts[0])
+        return 1
+    if in_store(config, path):
         return 1
     if "generate-dummy" not in given and "key" not in given:
         check_certificate(path)
