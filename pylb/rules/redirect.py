@@ -44,6 +44,7 @@ _EXPECTED: Final = (
     "'append-slash'"
 )
 _EMPTY: Final = make_field(b"content-length", b"0")
+_CLOSE: Final = 15  # what `connection: close` counts for in the log
 _NO_CACHE: Final = make_field(b"cache-control", b"no-cache")
 
 
@@ -65,6 +66,8 @@ def take(words: Words, site: Site) -> Redirect:
         words.next()
         if word in ("location", "prefix", "scheme"):
             value = words.next(f"missing argument for '{word}'")
+            if word != "location" and site.place == "http-response":
+                words.fail("response only supports redirect type 'location'")
             parsed.kind, parsed.text = word, logformat.parse(value, site, span=words.last_span)
         elif word == "code":
             _code(words, parsed)
@@ -128,6 +131,9 @@ def compile(parsed: Redirect, program: Any) -> Act:
             return None
         url = url_of(ctx)
         fields = [_EMPTY, (b"location", url, b"location: %b\r\n" % url, 0), *extra]
+        if ctx.response is None and ctx.request.has_body:  # HAProxy does not wait for what it will not read
+            closing = Fixed(status, reason, fields, framing=_EMPTY, close=True, extra=_CLOSE)
+            return Verdict(Outcome.REPLY, closing)
         return Verdict(Outcome.REPLY, Fixed(status, reason, fields, framing=_EMPTY))
 
     return act

@@ -25,9 +25,23 @@ HANDLED: Final = tuple(BODIES)
 
 BODYLESS: Final = frozenset((*range(100, 200), 204, 304))
 
+UNSENT_LENGTH: Final = 15  # `content-length: 0`, which a 204 does not show, as it is counted
+_CLOSE: Final = 15  # `connection: close`
+
 _NO_CACHE: Final = field(b"cache-control", b"no-cache")
 _HTML: Final = field(b"content-type", b"text/html")
 _EMPTY_LENGTH: Final = field(b"content-length", b"0")
+
+
+class Local(Response):
+    """A response made here, with what the log says of it."""
+
+    __slots__ = ("extra", "logged")
+
+    def __init__(self, status: int, reason: bytes, fields: list[Field], version: int = 11) -> None:
+        super().__init__(status, reason, fields, version)
+        self.logged = status  # a rule's status, whatever its error file answers
+        self.extra = 0  # bytes that HAProxy stores, and counts, for fields that it does not send
 
 
 class Reply(Protocol):
@@ -41,7 +55,7 @@ class Reply(Protocol):
 class Fixed:
     """A reply whose bytes are known. Shared by all streams; the field list is copied for each."""
 
-    __slots__ = ("body", "close", "fields", "framing", "reason", "status", "version")
+    __slots__ = ("body", "close", "extra", "fields", "framing", "logged", "reason", "status", "version")
 
     def __init__(
         self,
@@ -53,6 +67,8 @@ class Fixed:
         version: int = 11,
         close: bool = False,
         framing: Field | None = None,
+        extra: int = 0,
+        logged: int = 0,
     ) -> None:
         self.status = status
         self.reason = reason
@@ -61,9 +77,13 @@ class Fixed:
         self.version = version
         self.close = close
         self.framing = framing
+        self.extra = extra
+        self.logged = logged or status
 
     def render(self, stream: Any) -> Response:
-        response = Response(self.status, self.reason, self.fields.copy(), self.version)
+        response = Local(self.status, self.reason, self.fields.copy(), self.version)
+        response.logged = self.logged
+        response.extra = self.extra
         framing = self.framing
         if framing is not None:
             response.framing = framing
@@ -86,7 +106,7 @@ class Silent:
         self.status = status
 
     def render(self, stream: Any) -> Response:
-        response = Response(self.status, b"", [], 0)
+        response = Local(self.status, b"", [], 0)
         response.close = True
         if stream is not None:
             stream.keep = False
@@ -151,8 +171,10 @@ class Written:
             field(name, value) for name, make in self.fields if (value := make(stream))
         ]  # empty ones are left out
         body = self.text(stream) if self.text is not None else b""
-        response = Response(self.status, self.reason, fields)
-        if self.status != 204:
+        response = Local(self.status, self.reason, fields)
+        if self.status == 204:
+            response.extra = UNSENT_LENGTH
+        else:
             response.framing = framing = field(b"content-length", b"%d" % len(body))
             response.length = len(body)
             fields.append(framing)
@@ -183,7 +205,9 @@ def _page(status: int) -> Fixed:
     body = BODIES[status]
     framing = field(b"content-length", b"%d" % len(body))
     close = status in (400, 408)
-    return Fixed(status, PAGE_REASONS[status], (framing, _NO_CACHE, _HTML), body, close=close, framing=framing)
+    extra = _CLOSE if close else 0
+    fields = (framing, _NO_CACHE, _HTML)
+    return Fixed(status, PAGE_REASONS[status], fields, body, close=close, framing=framing, extra=extra)
 
 
 _defaults: Final = {status: _page(status) for status in HANDLED}
@@ -197,18 +221,20 @@ def default(status: int) -> Reply:
 def empty(status: int) -> Reply:
     """A status line and nothing else."""
     if status == 204:
-        return Fixed(status, reason_of(status), ())
+        return Fixed(status, reason_of(status), (), extra=UNSENT_LENGTH)
     return Fixed(status, reason_of(status), (_EMPTY_LENGTH,), framing=_EMPTY_LENGTH)
 
 
-def location(status: int, url: bytes) -> Reply:
-    """`errorloc302` and `errorloc303`: a redirect in place of the error page."""
+def location(status: int, url: bytes, error: int) -> Reply:
+    """`errorloc302` and `errorloc303`: a redirect in place of the page of `error`, which is what the log shows."""
     reason = {302: b"Found", 303: b"See Other"}[status]
-    return Fixed(status, reason, (_NO_CACHE, _EMPTY_LENGTH, field(b"location", url)), framing=_EMPTY_LENGTH)
+    fields = (_NO_CACHE, _EMPTY_LENGTH, field(b"location", url))
+    return Fixed(status, reason, fields, framing=_EMPTY_LENGTH, logged=error)
 
 
 def from_file(parsed: ErrorFile, status: int = 0) -> Reply:
-    """A complete message as a file gave it; an empty file stands for `status` without an answer."""
+    """A complete message as a file gave it; an empty file stands for `status` without an answer. The log shows the
+    status of the rule or page that the file is for."""
     if not parsed.status:
         return Silent(status)
     return Fixed(
@@ -217,8 +243,10 @@ def from_file(parsed: ErrorFile, status: int = 0) -> Reply:
         parsed.fields,
         parsed.body,
         version=parsed.version,
-        close=parsed.framing is None and parsed.status not in (204, 304),
+        close=parsed.close or (parsed.framing is None and parsed.status not in (204, 304)),
         framing=parsed.framing,
+        extra=parsed.extra,
+        logged=status,
     )
 
 
@@ -232,7 +260,7 @@ def compile_line(line: ReplyLine, program: Any) -> Reply:
         return from_file(line.file, line.status)
     if kind == "errorfiles":
         found = _section(program, line).get(line.status)
-        return from_file(found) if found is not None else empty(line.status)
+        return from_file(found, line.status) if found is not None else empty(line.status)
     fields = [(name, text.compile(program)) for name, text in line.fields]
     if kind in ("lf-string", "lf-file"):
         assert line.format is not None
@@ -274,8 +302,10 @@ def compile(config: ProxyConfig, program: Any) -> dict[int, Reply]:
         if line.kind == "errorfiles" and not line.status:
             pages.update(_imported(config, line, program))
         elif line.kind == "errorloc":
-            pages[line.status] = location(line.code, line.body)
-        elif line.kind == "default-errorfiles":
+            pages[line.status] = location(line.code, line.body, line.status)
+        elif line.kind == "default-errorfiles" or (
+            line.kind == "errorfiles" and line.status not in _section(program, line)
+        ):
             pages[line.status] = default(line.status)  # the page cannot be looked up here: this is where it is made
         else:
             pages[line.status] = compile_line(line, program)
@@ -303,4 +333,4 @@ def _imported(config: ProxyConfig, line: ReplyLine, program: Any) -> dict[int, R
                 f"proxy '{config.name}' : status '{status}' not declared in http-errors section '{line.section}' "
                 f"(at {line.span.file}:{line.span.line})."
             )
-    return {status: from_file(files[status]) for status in wanted if status in files}
+    return {status: from_file(files[status], status) for status in wanted if status in files}

@@ -6,6 +6,8 @@ message from a file. Files are read here, once, while parsing: later the process
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -37,6 +39,8 @@ class ErrorFile:
     fields: list[Field]
     body: bytes
     framing: Field | None
+    close: bool = False
+    extra: int = 0  # bytes of its Connection fields, which are counted and not sent
 
 
 @dataclass(slots=True)
@@ -57,10 +61,11 @@ class ReplyLine:
     span: Span = NOWHERE
 
 
+_ANY_TIME: Final = functools.reduce(operator.or_, Point)  # pages are made whenever something fails: all may be read
+
 _STATUS_LINE = re.compile(rb"HTTP/(\d)\.(\d) +(\d{3})(?: +([^\r\n]*+))?+\r?\n")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):[ \t]*+([^\r\n]*+)\r?\n")
 _END = re.compile(rb"\r?\n")
-_OURS = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"te", b"upgrade"))
 
 
 def _read(path: str) -> bytes:
@@ -90,6 +95,7 @@ def parse_message(data: bytes, path: str) -> ErrorFile:
     at = start.end()
     fields: list[Field] = []
     framing: Field | None = None
+    extra, close = 0, False
     while (end := _END.match(data, at)) is None:
         found = _FIELD.match(data, at)
         if found is None:
@@ -98,7 +104,9 @@ def parse_message(data: bytes, path: str) -> ErrorFile:
         name, value = found[1].lower(), found[2].rstrip(b" \t")
         if name == b"transfer-encoding":
             raise ValueError(f"'{path}': chunk-encoded payload not supported")
-        if name in _OURS:
+        if name == b"connection":
+            extra += len(name) + len(value)
+            close = close or b"close" in value.lower()
             continue
         one = make_field(name, value)
         if name == b"content-length":
@@ -112,7 +120,7 @@ def parse_message(data: bytes, path: str) -> ErrorFile:
             f"'{path}': payload size does not match the announced content-length "
             f"({len(body)} != {framing[1].decode(errors='replace')})"
         )
-    return ErrorFile(int(start[3]), start[4] or b"", min(version, 11), fields, body, framing)
+    return ErrorFile(int(start[3]), start[4] or b"", min(version, 11), fields, body, framing, close, extra)
 
 
 def _offset(data: bytes) -> int:
@@ -145,6 +153,7 @@ def take(words: Words, site: Site, default: int, *, error: bool) -> ReplyLine:
             words.next()
             reply.status = _status(words, low=200, high=599)
             seen_status = True
+            error = error and word != "status"  # `deny status 403` alone has no page
         elif word in _SOURCES:
             words.next()
             _source(words, site, reply, word)
@@ -229,8 +238,8 @@ def _settle(words: Words, reply: ReplyLine, error: bool) -> ReplyLine:
         if reply.fields:
             line.warning("hdr parameters ignored by the http reply when used with an erorrfile.")
             reply.fields = []
-    if reply.kind == "default-errorfiles" and reply.status not in BODIES:
-        words.fail(f"status code '{reply.status}' not handled by default with 'default-errorfiles' argument.")
+    if reply.kind in ("default-errorfiles", "errorfiles") and reply.status not in BODIES:
+        words.fail(f"status code '{reply.status}' not handled by default with '{reply.kind}' argument.")
     return reply
 
 
@@ -305,8 +314,7 @@ def http_error(line: Line) -> None:
     """The reply sent in place of the page of an error, described as by `http-request return`. Manual 4.2."""
     words = line.args()
     proxy = line.proxy
-    points = Point.FE_REQUEST if proxy.is_front else Point.BE_REQUEST
-    site = Site(line.config, proxy, "http-error", points, line.span, "http-error")
+    site = Site(line.config, proxy, "http-error", _ANY_TIME, line.span, "http-error")
     if words.peek() != "status":
         raise ConfigError("http-error : expects at least a <status> as arguments.", line.span)
     try:

@@ -19,6 +19,7 @@ from pylb import registry
 from pylb.config.model import ProxyConfig, RuleLine
 from pylb.config.words import Line
 from pylb.errors import NOWHERE, ConfigError, Span, did_you_mean
+from pylb.http.uri import pathq
 from pylb.registry import FRONT, Kind, action, keyword
 from pylb.rules import hooks, replies
 from pylb.rules.verdicts import Outcome, Verdict
@@ -294,7 +295,8 @@ def _watch(proxy: ProxyConfig, program: Any) -> Callable[[Any], Verdict | None]:
     ill = Verdict(Outcome.REPLY, replies.Standard(503))
 
     def act(stream: Any) -> Verdict | None:
-        if stream.request.target != uri:
+        target = stream.request.target
+        if target != uri and (target.startswith(b"/") or pathq(target) != uri):  # a proxy's client names the host too
             return None
         stream.log_level = "silent"
         return ill if any(check(stream) is True for check in checks) else well

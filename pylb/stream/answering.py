@@ -15,6 +15,7 @@ from pylb.http.message import Refusal, Request, Response
 from pylb.mux.base import CLOSED
 from pylb.records.session import Session
 from pylb.records.stream import Stream
+from pylb.rules.replies import Local
 from pylb.stream import ending
 from pylb.stream.ending import finish, mark
 
@@ -28,16 +29,20 @@ LINGER_SECONDS: Final = 2.0
 def answer(run: Runner, stream: Stream, worker: Worker, response: Response) -> Coroutine:
     """Sends a response made here. `stream.keep` falls when the rest of the request stands in the way."""
     front = stream.front
-    stream.status = response.status
+    stream.status = response.logged if response.__class__ is Local else response.status
     stream.response = response
     request = stream.request
-    if request is not None:
-        stream.bytes_out += stored_size(response)
     if not response.version:  # an empty error file: nothing is said
         stream.keep = False
         return
-    if worker.after_response is not None and request is not None:  # what was no request has no rules
-        worker.after_response(stream, response)
+    if request is not None:  # what was no request has no rules
+        if worker.after_response is not None:
+            worker.after_response(stream, response)
+        stream.bytes_out += stored_size(response)
+        if request.method == b"HEAD":
+            stream.bytes_out -= len(response.body)
+    while not front.body_done and not front.broken and front.read_body():
+        pass  # what has come of the request's body is in nobody's way
     if not front.body_done or worker.stopping:
         stream.keep = False
     if request is None:
@@ -59,7 +64,7 @@ def answer(run: Runner, stream: Stream, worker: Worker, response: Response) -> C
 def stored_size(response: Response) -> int:
     """What HAProxy counts for a response made here (%B)."""
     size = 32 + len(response.reason) + sum([len(one[2]) - 4 for one in response.fields]) + len(response.body)
-    return size + 15 if response.close else size  # its own `connection: close`
+    return size + response.extra if response.__class__ is Local else size
 
 
 def fail(run: Runner, stream: Stream, worker: Worker, status: int, cause: bytes, state: bytes) -> Coroutine:
