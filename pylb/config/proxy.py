@@ -275,9 +275,8 @@ FLAGS: tuple[tuple[str, tuple[str, ...], Status, str], ...] = (
     (
         "transparent",
         BACK,
-        PARTIAL,
-        "Without servers, connections go where the client wanted. Beside servers only those that persistence brings to "
-        "one should; here all are balanced over the servers.",
+        FULL,
+        "Connections go where the client wanted; servers are only for those that persistence brings there.",
     ),
     ("use-small-buffers", BACK, HARMLESS, "Small buffers hold what waits in queues."),
 )

@@ -37,7 +37,7 @@ class Assignment:
     return a Server or None. `persistence.force` is a function(stream) -> bool or None (`force-persist`).
     """
 
-    __slots__ = ("algorithm", "backend", "fallback", "persist", "queue", "redispatch", "servers", "wake")
+    __slots__ = ("algorithm", "backend", "persist", "queue", "redispatch", "servers", "wake")
 
     def __init__(self, backend: Backend | Any, wake: Callable[[Any], None]) -> None:
         config = backend.config
@@ -45,7 +45,6 @@ class Assignment:
         self.algorithm = backend.algorithm
         self.servers = backend.servers
         self.wake = wake
-        self.fallback: Server | None = None  # `dispatch`: the only, nameless server
         self.persist = bool(config is not None and config.option("persist"))
         self.redispatch = bool(backend.redispatch)
         if backend.queue is None:
@@ -79,8 +78,8 @@ class Assignment:
         server = algorithm.choose(stream, avoid)
         if server is None:
             if not algorithm.total:
-                stream.server = self.fallback
-                return NONE if self.fallback is None else ASSIGNED
+                stream.server = None
+                return NONE
             return self._wait(stream, queue, None)
         counters = server.counters
         if server is not avoid:
@@ -189,6 +188,21 @@ class Assignment:
             stream.server = None
             retries.move(stream, server)
             self.wake(stream)
+
+
+class Bypass(Assignment):
+    """`dispatch`, `option transparent`, `option http_proxy`: the servers are for streams that rules or persistence lead
+    there; all others go to a nameless server that has neither slots nor a queue."""
+
+    __slots__ = ("nameless",)
+
+    def __init__(self, backend: Backend | Any, wake: Callable[[Any], None], nameless: Server) -> None:
+        super().__init__(backend, wake)
+        self.nameless = nameless
+
+    def reassign(self, stream: Any, avoid: Server | None = None) -> int:
+        stream.server = self.nameless
+        return ASSIGNED
 
 
 def assign(stream: Any) -> int:

@@ -15,7 +15,7 @@ from pylb.counters import ProxyCounters
 from pylb.errors import NOWHERE, ConfigError
 from pylb.registry import Kind
 from pylb.server import responding, retries, state
-from pylb.server.assign import Assignment
+from pylb.server.assign import Assignment, Bypass
 from pylb.server.keywords import RETRIES_DEFAULT, UseServer
 from pylb.server.persistence import Persistence
 from pylb.server.server import Server, build
@@ -68,11 +68,13 @@ def equip(backend: Backend, program: Any) -> None:
         _without_http(backend, report)
     if config.http:
         backend.respond = responding.compile(backend)
-    Assignment(backend, program.wake)
-    if config.get("dispatch") is not None and not backend.servers:
-        backend.assignment.fallback = _dispatched(backend, config.get("dispatch"))
-    elif (config.option("transparent") or config.option("http_proxy")) and not backend.servers:
-        backend.assignment.fallback = _dispatched(backend, ANYWHERE)
+    beside = None if "balance" in config.values else config.get("dispatch")
+    if beside is None and (config.option("transparent") or (config.option("http_proxy") and not backend.servers)):
+        beside = ANYWHERE
+    if beside is not None:
+        Bypass(backend, program.wake, _dispatched(backend, beside))
+    else:
+        Assignment(backend, program.wake)
 
 
 ANYWHERE: Final = Address("ipv4", "0.0.0.0", text="0.0.0.0")

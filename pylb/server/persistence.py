@@ -202,7 +202,7 @@ class Persistence:
                     own = own or changed is None
         if own:
             response.fields = fields = [one for one in fields if one is not None]
-        if rule.mode == "insert" and self._wanted(stream):
+        if rule.mode == "insert" and server.number >= 0 and self._wanted(stream):  # a nameless one has no number
             self._insert(stream, server, response)
         if not self.shown:
             stream.cookie_response = b"-"
