@@ -56,7 +56,7 @@ SERVER_SIDE = (
     Row(
         "srvtcpka-cnt",
         "number",
-        HARMLESS,
+        FULL,
         "Lost keep-alive probes after which a server is gone.",
         missing=PROBES,
         wrong=BAD_NUMBER,
@@ -65,7 +65,7 @@ SERVER_SIDE = (
     Row(
         "srvtcpka-idle, srvtcpka-intvl",
         "time",
-        HARMLESS,
+        FULL,
         "Times of keep-alive probes to servers.",
         missing=PROBES,
         wrong=BAD_TIME,

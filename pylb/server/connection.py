@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pylb.server.server import Server
 
 _UNDER_WAY: Final = (0, errno.EINPROGRESS)
+_TAKEN: Final = (errno.EADDRINUSE, errno.EADDRNOTAVAIL)
 _NO_RESOURCES: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -22,6 +23,20 @@ def open_transport(server: Server, session: Any, poller: Poller) -> Transport | 
 
     EMFILE and its like come back as they are: the caller reports "no resources" (state R), not a dead server.
     """
+    opened = _open(server, session)
+    for _ in range(server.attempts - 1):  # the next local port of a range
+        if opened.__class__ is not int or opened not in _TAKEN:
+            break
+        opened = _open(server, session)
+    if isinstance(opened, int):
+        return opened
+    transport = Transport(opened, poller)
+    transport.register()
+    return transport
+
+
+def _open(server: Server, session: Any) -> Any:
+    """A socket whose connect is under way, or an errno."""
     family = server.family
     try:
         sock = new_socket(family)
@@ -30,10 +45,8 @@ def open_transport(server: Server, session: Any, poller: Poller) -> Transport | 
     try:
         if family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if server.source is not None:
-            sock.setsockopt(socket.SOL_IP, 24, 1)  # IP_BIND_ADDRESS_NO_PORT: choose the port at connect
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(server.source)
+        if server.prepare is not None:
+            server.prepare(sock, session)
         target = server.sockaddr
         code = sock.connect_ex(target if target is not None else server.sockaddr_for(session))
     except OSError as failure:
@@ -42,14 +55,12 @@ def open_transport(server: Server, session: Any, poller: Poller) -> Transport | 
     if code not in _UNDER_WAY:
         sock.close()
         return code
-    transport = Transport(sock, poller)
-    transport.register()
-    return transport
+    return sock
 
 
 def out_of_resources(code: int) -> bool:
     """The process (or the host) is short of descriptors, ports or memory."""
-    return code in _NO_RESOURCES or code in (errno.EADDRINUSE, errno.EADDRNOTAVAIL)
+    return code in _NO_RESOURCES or code in _TAKEN
 
 
 def describe(code: int) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pylb.config.words import Line
 from pylb.errors import ConfigError, Report, Severity, Span
 from pylb.registry import Status
-from pylb.server import equip, line_checks, pool, state, templates
+from pylb.server import equip, line_checks, outgoing, pool, state, templates
 from pylb.server.server import Server, build
 from pylb.server.waiting import Queue
 
@@ -85,7 +85,7 @@ def _build(line: ServerLine, backend: Backend, config: Configuration) -> Server:
         server.id = next(free for free in range(1, len(taken) + 2) if free not in taken)
     if "disabled" not in line.values:
         server.admin |= state.Admin.MAINT
-    equip.inherit_source(server)
+    outgoing.equip(server, backend.program)
     return server
 
 

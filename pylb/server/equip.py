@@ -14,7 +14,7 @@ from pylb.config.model import Address
 from pylb.counters import ProxyCounters
 from pylb.errors import NOWHERE, ConfigError
 from pylb.registry import Kind
-from pylb.server import responding, retries, state
+from pylb.server import outgoing, responding, retries, state
 from pylb.server.assign import Assignment, Bypass
 from pylb.server.keywords import RETRIES_DEFAULT, UseServer
 from pylb.server.persistence import Persistence
@@ -45,7 +45,7 @@ def equip(backend: Backend, program: Any) -> None:
         check_ports(server, report)
     number_servers(backend.servers)
     for server in backend.servers:
-        inherit_source(server)
+        outgoing.equip(server, program)
     backend.retries = max(0, config.get("retries", RETRIES_DEFAULT))
     backend.retry_on, backend.retry_statuses = retries.causes(config.get("retry-on"))
     backend.redispatch = config.get("option redispatch", 0)
@@ -200,19 +200,13 @@ def number_servers(servers: list[Server]) -> None:
         server.id = number
 
 
-def inherit_source(server: Server) -> None:
-    """The backend's `source`, for a server without one of its own."""
-    source = server.backend.config.get("source")
-    if source is not None and "source" not in server.values:
-        server.source = source.get("source address")
-
-
 def _dispatched(backend: Backend, address: Any) -> Server:
     from pylb.server.places import place
 
     server = Server("<NOSRV>", backend, -1)
     server.counters = ProxyCounters()  # it is none of the backend's servers
     place(server, address)
+    outgoing.equip(server, backend.program)
     return server
 
 

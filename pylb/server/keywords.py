@@ -194,12 +194,9 @@ def dispatch(line: Line) -> None:
     line.set(address)
 
 
-@keyword("source", places=BACK, usage="<addr>[:<port>] [usesrc ... | interface <name>]", status=Status.PARTIAL)
+@keyword("source", places=BACK, usage="<addr>[:<port>[-<port>]] [usesrc ... | interface <name>]")
 def source(line: Line) -> None:
-    """The local address from which servers are connected to; a server's own `source` overrides it.
-
-    `usesrc` and `interface` are read and not acted upon yet.
-    """
+    """The local address from which servers are connected to; a server's own `source` overrides it (see there)."""
     words = line.args()
     text = words.next("'source' expects <addr>[:<port>], and optionally 'usesrc' <addr>, and 'interface' <name>.")
     values: dict[str, Any] = {}

@@ -75,10 +75,16 @@ def pool_conn_name(words: Words, server: ServerLine) -> None:
 for _name, _doc in (
     ("check-pool-conn-name", "The name of the pool's connections that checks may use."),
     ("healthcheck", "The healthcheck section that says how the server is checked."),
-    ("cc", "The TCP congestion control towards the server, as the kernel names it."),
 ):
     text(_name, f"'{_name}' expects a name.", status=Status.HARMLESS, note="kept for its subject", doc=_doc)
 
+text(
+    "cc",
+    "'cc' expects a name.",
+    status=Status.FULL,
+    note="",
+    doc="The TCP congestion control towards the server, as the kernel names it (TCP_CONGESTION).",
+)
 choice(
     "init-state",
     ("fully-up", "up", "down", "fully-down"),

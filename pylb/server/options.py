@@ -42,11 +42,18 @@ for _name, _doc in (
     ("pool-max-conn", "Idle connections kept, -1 for no limit of its own, 0 for none."),
 ):
     number(_name, optional=_name != "pool-max-conn", status=Status.FULL, note="", doc=_doc)
-for _name, _doc in (
-    ("pool-low-conn", "Idle connections below which other threads do not take any."),
-    ("max-reuse", "Requests one connection may carry, -1 for any number."),
-):
-    number(_name, status=Status.HARMLESS, note="stored only", doc=_doc)
+number(
+    "pool-low-conn",
+    status=Status.HARMLESS,
+    note="one worker has nobody to take them from",
+    doc="Idle connections below which other threads do not take any.",
+)
+number(
+    "max-reuse",
+    status=Status.FULL,
+    note="",
+    doc="How often a connection may be used again after its first request, -1 for any number of times.",
+)
 
 flag("backup", "backup", True, doc="Serves only while no server without this word is usable.")
 flag("no-backup", "backup", False, doc="Takes back `backup` of a default-server line.")
@@ -157,9 +164,9 @@ def proxy_v2_options(words: Words, server: ServerLine) -> None:
     server.values["proxy-v2-options"] = options
 
 
-@server_option("source", usage="<addr>[:<port>] [usesrc ... | interface <name>]", status=Status.PARTIAL)
+@server_option("source", usage="<addr>[:<port>[-<port>]] [usesrc ... | interface <name>]")
 def source(words: Words, server: ServerLine) -> None:
-    """The local address to connect from. Port ranges, `interface` and `usesrc` are read and, so far, not acted upon."""
+    """The local address to connect from, with a port or a range of ports that are tried in turn."""
     shape = "<addr>[:<port>[-<port>]], and optionally 'usesrc' <addr>, and 'interface' <name>"
     take_source(words, server.values, words.next(f"'source' expects {shape} as argument.."))
 
@@ -184,6 +191,7 @@ def take_source(words: Words, values: dict[str, Any], text: str, name: str = "so
             words.fail(f"'{name} {text}' : invalid address: '{address.host}' in '{text}'")
         values["source address"] = (*found[0][4][:1], address.port, *found[0][4][2:])
     values["source"] = text
+    values["source ports"] = (address.port, address.end_port)
     while word := words.accept("usesrc", "interface"):
         option = _SOURCE_OPTIONS[word]
         words.use(option)
@@ -191,7 +199,9 @@ def take_source(words: Words, values: dict[str, Any], text: str, name: str = "so
 
 
 def _usesrc(words: Words, values: dict[str, Any]) -> None:
-    """`usesrc client|clientip|hdr_ip(name[,occurrence])|<addr>`: connect with the client's address. Not done yet."""
+    """Connects from an address that need not be ours: the client's (`clientip`, `client` with its port), the one in a
+    header (`hdr_ip(name[,occurrence])`, the last one unless told otherwise) or a fixed one. Needs CAP_NET_ADMIN; such a
+    connection serves no other client."""
     shape = "<addr>[:<port>], 'client', 'clientip', or 'hdr_ip(name,#)'"
     text = values["usesrc"] = words.next(f"'usesrc' expects {shape} as argument.")
     if text not in ("client", "clientip") and not text.startswith("hdr_ip("):
@@ -202,13 +212,13 @@ def _usesrc(words: Words, values: dict[str, Any]) -> None:
 
 
 def _interface(words: Words, values: dict[str, Any]) -> None:
-    """`interface <name>`: bind outgoing connections to a network device. Not done yet."""
+    """Binds outgoing connections to a network device (SO_BINDTODEVICE)."""
     values["interface"] = words.next(f"'{words.line.name}' : missing interface name.")
 
 
 _SOURCE_OPTIONS: Final = {
-    "usesrc": declare(Kind.SERVER, "source usesrc", _usesrc, usage="client|clientip|<addr>", status=Status.UNSAFE),
-    "interface": declare(Kind.SERVER, "source interface", _interface, usage="<name>", status=Status.UNSAFE),
+    "usesrc": declare(Kind.SERVER, "source usesrc", _usesrc, usage="client|clientip|hdr_ip(<name>)|<addr>"),
+    "interface": declare(Kind.SERVER, "source interface", _interface, usage="<name>"),
 }
 
 

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pylb.engine.step import Runner
 from pylb.listener import proxy_protocol
+from pylb.server import outgoing
 
 if TYPE_CHECKING:
     from pylb.mux.h1 import H1Back, H1Front
     from pylb.server.server import Server
 
-POOL_MAX: Final = 1024  # idle connections kept per server when pool-max-conn says nothing
 OWN_MAX: Final = 5  # idle connections that one client keeps for itself; the default of max-session-srv-conns
 
 
@@ -64,12 +64,21 @@ def _own(own: list[H1Back], server: Server, stream: Any) -> H1Back | None:
             pass  # the server closed it, or spoke out of turn
         elif not _leads(back, server, stream):
             continue
-        elif not back.opening or back.opening == proxy_protocol.build(stream, server):
+        elif not back.opening or back.opening == identity(stream, server):
             del own[at]
             return back
         del own[at]
         back.reset()
     return None
+
+
+def identity(stream: Any, server: Server) -> bytes:
+    """What makes a connection fit for this stream's client alone: the PROXY header it began with, the address it comes
+    from. Empty for connections that say nothing of a client."""
+    said = proxy_protocol.build(stream, server) if server.send_proxy else b""
+    if server.impersonates:
+        said += repr(outgoing.wanted_source(server.impersonates, stream.session)).encode()
+    return said
 
 
 def _leads(back: H1Back, server: Server, stream: Any) -> bool:
@@ -88,6 +97,9 @@ def _leads(back: H1Back, server: Server, stream: Any) -> bool:
 def give(back: H1Back, now: float, mode: str, front: H1Front) -> None:
     """Parks a connection whose exchange is over: with the client that owns it, or for everybody."""
     server: Server = back.server
+    if back.heads > server.most_heads:
+        back.conn.abandon()
+        return
     if mode == "never" or back.private:
         if front.own is None:
             front.own = []
@@ -95,8 +107,7 @@ def give(back: H1Back, now: float, mode: str, front: H1Front) -> None:
             front.own.pop(0).reset()
         front.own.append(back)
         return
-    limit = server.pool_max
-    if len(server.idle) >= (POOL_MAX if limit < 0 else limit):
+    if len(server.idle) >= server.pool_limit:
         back.conn.abandon()
         return
     conn = back.conn

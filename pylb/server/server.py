@@ -7,6 +7,7 @@ algorithm; taking and giving back a slot goes through server/assign.py. Nothing 
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,9 @@ from pylb.server.state import Admin, Operation, alive, effective_weight, status
 if TYPE_CHECKING:
     from pylb.config.model import ServerLine
     from pylb.records.proxy import Backend
+
+
+POOL_MOST: Final = 1024  # idle connections kept per server when pool-max-conn says nothing
 
 
 class Server:
@@ -44,10 +48,12 @@ class Server:
         "host",  # text of the address: name or numeric, path of a unix socket
         "id",  # HAProxy's puid: `id`, else the position in the backend
         "idle",  # idle connections, kept by the pool
+        "impersonates",  # argument of usesrc, or ""
         "initial_weight",
         "label",  # name as bytes, for logs
         "last_change",  # monotonic seconds of the last state change
         "lb",  # the algorithm's own node for this server
+        "attempts",  # local ports that a connect may try
         "alive",  # up for persistence at the last refresh: neither down nor in maintenance
         "line",  # config.model.ServerLine
         "maxconn",  # 0: no limit
@@ -58,7 +64,9 @@ class Server:
         "observers",  # functions(server, cause) called after a state change
         "operation",  # state.Operation: stopped, starting, running, stopping
         "pinned",  # rules, expressions or tracking servers of the configuration name it: it cannot be removed
-        "pool_max",  # idle connections kept: -1 no limit
+        "pool_limit",  # idle connections kept
+        "pool_max",  # pool-max-conn: -1 no limit of its own
+        "most_heads",  # requests that one connection may carry (max-reuse), infinity without a limit
         "port",
         "proxy_options",  # proxy-v2-options words
         "queue",  # server.waiting.Queue: streams that wait for this very server
@@ -68,7 +76,7 @@ class Server:
         "served",
         "slowstart",  # seconds, 0: none
         "sockaddr",  # ready for connect_ex; None when `destination` must be asked
-        "source",  # None, or the (address, port) to bind to before connecting
+        "prepare",  # None, or function(socket, session) before a connect (server/outgoing.py)
         "ramp",  # sixteenths of the weight in force: less than 16 while it starts slowly
         "throttle",  # per cent of maxconn in force while it starts slowly, 100 else
         "tls",  # None: clear; set by the tls room
@@ -94,7 +102,9 @@ class Server:
         self.sockaddr: Any = None
         self.destination: Callable[[Any], Any] | None = None
         self.resolved = True
-        self.source: Any = None
+        self.prepare: Callable[[Any, Any], None] | None = None
+        self.attempts = 1
+        self.impersonates = ""
         self.send_proxy = 0
         self.proxy_options: tuple[str, ...] = ()
         self.tls: Any = None
@@ -108,6 +118,8 @@ class Server:
         self.cookie = b""
         self.redirect = b""
         self.pool_max = -1
+        self.pool_limit = POOL_MOST
+        self.most_heads = math.inf
         self.checked = False
         self.dynamic = False
         self.pinned = False
@@ -166,6 +178,10 @@ def build(line: ServerLine, backend: Backend | Any, number: int) -> Server:
     _settle_limits(server)
     if "slowstart" in values:
         server.slowstart = values["slowstart"] / 1000
+    if server.pool_max >= 0:
+        server.pool_limit = server.pool_max
+    if values.get("max-reuse", -1) >= 0:
+        server.most_heads = values["max-reuse"]
     server.checked = bool(values.get("check") or values.get("agent-check"))
     if values.get("disabled"):
         server.admin = Admin.MAINT | Admin.CONFIG_MAINT
@@ -181,6 +197,7 @@ def build(line: ServerLine, backend: Backend | Any, number: int) -> Server:
 
 
 _COPIED: Final = {
+    "pool-max-conn": "pool_max",
     "id": "id",
     "weight": "weight",
     "backup": "backup",
@@ -191,8 +208,6 @@ _COPIED: Final = {
     "redir": "redirect",
     "send-proxy": "send_proxy",
     "proxy-v2-options": "proxy_options",
-    "source address": "source",
-    "pool-max-conn": "pool_max",
 }
 """Options whose values are attributes as they are."""
 

@@ -172,12 +172,15 @@ def verify(words: Words, server: ServerLine) -> None:
     server.values["verify"] = method
 
 
-for _name, _missing, _status, _note in (
-    ("tcp-md5sig", "'tcp-md5sig' : missing password.", Status.UNSAFE, "segments are not signed"),
-):
-    text(_name, _missing, status=_status, note=_note, doc=f"`{_name}` of the server.")
+text(
+    "tcp-md5sig",
+    "'tcp-md5sig' : missing password.",
+    status=Status.FULL,
+    note="",
+    doc="Every segment of connections to the server is signed with this password (RFC 2385, Linux).",
+)
 
-flag("tfo", "tfo", True, status=Status.HARMLESS, note="stored only", doc="TCP fast open towards the server.")
+flag("tfo", "tfo", True, doc="TCP fast open towards the server (TCP_FASTOPEN_CONNECT): the request goes with the SYN.")
 flag("no-tfo", "tfo", False, doc="Takes back `tfo` of a default-server line.")
 flag(
     "strict-maxconn",
@@ -252,7 +255,7 @@ def resolve_opts(words: Words, server: ServerLine) -> None:
     server.values["resolve-opts"] = options
 
 
-@server_option("tcp-ut", usage="<delay>", status=Status.HARMLESS, note="stored only")
+@server_option("tcp-ut", usage="<delay>")
 def tcp_user_timeout(words: Words, server: ServerLine) -> None:
     """Time after which unacknowledged data breaks the connection (TCP_USER_TIMEOUT)."""
     value = words.next("'tcp-ut' : missing TCP User Timeout value.")

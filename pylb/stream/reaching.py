@@ -140,10 +140,11 @@ def send_head(stream: Stream, back: H1Back) -> None:
         if request.complete and back.chunk_out:
             head += b"0\r\n%b\r\n" % stream.front.trailers()
             back.chunk_out = False
-    if server.send_proxy and back.heads == 1:
-        back.opening = opening = proxy_protocol.build(stream, server)
+    if back.heads == 1 and (server.send_proxy or server.impersonates):
         back.private = True
-        head = opening + head
+        back.opening = pool.identity(stream, server)
+        if server.send_proxy:
+            head = proxy_protocol.build(stream, server) + head
     back.conn.put(head)
 
 
