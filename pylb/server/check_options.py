@@ -121,15 +121,15 @@ choice(
     "on-marked-down",
     ("shutdown-sessions",),
     "'on-marked-down' expects 'shutdown-sessions' but got '{}'.",
-    status=Status.HARMLESS,
-    note=NO_CHECKS,
-    doc="Ends the streams of a server that goes down.",
+    doc="Ends the streams of a server that goes down or into maintenance; their termination state begins with `D`.",
+    status=Status.FULL,
+    note="",
 )
 choice(
     "on-marked-up",
     ("shutdown-backup-sessions",),
     "'on-marked-up' expects 'shutdown-backup-sessions' but got '{}'.",
-    status=Status.HARMLESS,
-    note=NO_CHECKS,
-    doc="Ends the streams of backup servers when this one comes up.",
+    doc="Ends the streams of backup servers when this one, which is none, comes up; their state begins with `U`.",
+    status=Status.FULL,
+    note="",
 )

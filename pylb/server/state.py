@@ -161,10 +161,33 @@ def refresh(server: Server, cause: str = "") -> None:
             assignment.redistribute(server)
         elif server.usable and not was_usable:
             assignment.offer(server)
+    if now_alive != was_alive and server.values:
+        _marked(server)
     for follower in server.trackers:
         follow(follower, server)
     for observer in server.observers:
         observer(server, cause)
+
+
+def _marked(server: Server) -> None:
+    """`on-marked-down` and `on-marked-up`: which streams end when a server has gone down or come up."""
+    if not server.alive:
+        if server.values.get("on-marked-down"):
+            shut_streams(server, b"D")
+    elif server.values.get("on-marked-up") and not server.backup and server.eweight:
+        for other in server.backend.servers:
+            if other.backup:
+                shut_streams(other, b"U")
+
+
+def shut_streams(server: Server, cause: bytes = b"K") -> None:
+    """Ends every stream that is on this server; `cause` is the first character of their termination state."""
+    worker = server.backend.program.worker
+    for run in list(worker.sessions) if worker is not None else ():
+        stream = run.subject.current if run.subject is not None else None
+        if stream is not None and stream.slot is server:
+            stream.override("killed_by", cause)
+            worker.kill(run)
 
 
 def follow(follower: Server, leader: Server) -> None:

@@ -37,6 +37,8 @@ TARPIT: Final = b"T"
 def mark(stream: Stream, cause: bytes, state: bytes) -> None:
     """Notes why the stream ends; later causes do not overwrite it."""
     if stream.end_state == b"-":
+        if cause == KILLED and stream.overrides is not None:
+            cause = stream.overrides.get("killed_by", cause)  # a server that went down or came up
         stream.end_state = cause
         stream.end_cause = state
         persistence = None if stream.backend is None else stream.backend.persistence

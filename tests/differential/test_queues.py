@@ -137,6 +137,9 @@ backend all_backups
     server s1 127.0.0.1:$(s1) maxconn 1 disabled
     server s2 127.0.0.1:$(s2) maxconn 1 backup
     server s3 127.0.0.1:$(s3) maxconn 1 backup
+backend marked
+    server s1 127.0.0.1:$(s1) maxconn 1 on-marked-down shutdown-sessions on-marked-up shutdown-backup-sessions
+    server s2 127.0.0.1:$(s2) maxconn 1 backup
 backend minconn_only
     server s1 127.0.0.1:$(s1) minconn 2
     server s2 127.0.0.1:$(s2) minconn 5 maxconn 3
@@ -361,6 +364,15 @@ def chosen(play: Play) -> None:
     play.open("s2")
 
 
+def backup_left(play: Play) -> None:
+    """The server comes back while a backup serves."""
+    play.ask(f"set server {play.backend}/s1 state maint")
+    play.hold("h")
+    play.queue("a")
+    play.ask(f"set server {play.backend}/s1 state ready")
+    time.sleep(0.05)
+
+
 def slowly(scene: Scene, seconds: float = 0.3) -> Scene:
     def run(play: Play) -> None:
         scene(play)
@@ -409,6 +421,9 @@ CASES: dict[str, tuple[str, Scene]] = {
         then(one_by_one, "set server BE/s1 state maint", "set server BE/s1 state ready"),
     ),
     "sessions of a server are shut": ("two", then(two_held, "shutdown sessions server BE/s1")),
+    "sessions shut by the mark, in maint": ("marked", then(one_by_one, "set server BE/s1 state maint")),
+    "sessions shut by the mark, down": ("marked", then(one_by_one, "set server BE/s1 health down")),
+    "sessions of backups shut by the mark": ("marked", backup_left),
     "limit raised": ("one", then(one_by_one, "set maxconn server BE/s1 3")),
     "limit lifted": ("one", then(one_by_one, "set maxconn server BE/s1 0")),
 }

@@ -136,5 +136,5 @@ async def shutdown_sessions_server(call: Call) -> None:
     server = call.server()
     for session in list(call.program.sessions):
         stream = current(session) if session is not None else None
-        if stream is not None and stream.server is server:
+        if stream is not None and stream.slot is server:
             kill(call, session)
