@@ -50,6 +50,15 @@ class Rate:
         current: int = getattr(self.owner, self.name) - self.base
         return current + int(self.last * (1 - (now - int(now))))
 
+    def wait(self, now: float, limit: int) -> float:
+        """Seconds until `read` will be below a limit that it has reached, if nothing happens meanwhile."""
+        self.roll(now)
+        current: int = getattr(self.owner, self.name) - self.base
+        gone = now - int(now)
+        if current < limit:
+            return max(0.0, 1 - (limit - current) / self.last - gone) if self.last else 0.0
+        return 1 - gone + 1 - limit / current
+
 
 class ProxyCounters:
     """Totals of one side of a proxy, or of a server or listener. All counts since start (or clear counters)."""

@@ -24,6 +24,7 @@ from pylb.fetches.internal import STATE
 from pylb.http import codec, forwarded
 from pylb.http.kept import Keeping
 from pylb.http.semantics import Limits
+from pylb.listener import accept
 from pylb.listener.bind import Listener, compile_binds
 from pylb.log import logger
 from pylb.records.proxy import Backend, Frontend, Proxy
@@ -284,6 +285,7 @@ class Program:
             buffer_size=self.buffer_size,
         )
         worker.after_response = self._after_response()
+        accept.limit(worker, self.globals)
         self.worker = worker
         STATE.connections = lambda: worker.counters.conn_cur
         return worker

@@ -61,12 +61,8 @@ PROCESS = (
         "Pause while reading the configuration, for tests.",
         experimental=True,
     ),
-    Row(
-        "harden.reject-privileged-ports.tcp, harden.reject-privileged-ports.quic",
-        "on|off",
-        UNSAFE,
-        "Connections from ports below 1024 are refused.",
-    ),
+    Row("harden.reject-privileged-ports.tcp", "on|off", Status.FULL, "TCP clients from ports below 1024 are refused."),
+    Row("harden.reject-privileged-ports.quic", "on|off", UNSAFE, "QUIC clients from ports below 1024 are refused."),
     Row("http-err-codes, http-fail-codes", "statuses+:range", HARMLESS, "Which statuses tables count as errors."),
     Row("no-memory-trimming", "", HARMLESS, "Memory is not given back to the system."),
     Row("numa-cpu-mapping", "", HARMLESS, "Threads stay on one NUMA node.", negatable=True, loose=True),
@@ -106,12 +102,13 @@ PROCESS = (
 
 LIMITS = (
     Row(
-        "maxconnrate, maxsessrate, maxsslrate",
+        "maxconnrate, maxsessrate",
         "int",
-        UNSAFE,
-        "Most new connections, sessions or handshakes per second.",
+        Status.FULL,
+        "Most new connections or sessions per second; others wait in the kernel. 0 for no limit.",
         once=ONCE,
     ),
+    Row("maxsslrate", "int", UNSAFE, "Most new handshakes per second.", once=ONCE),
     Row("maxsslconn", "int(0,)", UNSAFE, "Most TLS connections at the same time.", wrong=POSITIVE),
     Row(
         "maxcompcpuusage",

@@ -258,7 +258,7 @@ FLAGS: tuple[tuple[str, tuple[str, ...], Status, str], ...] = (
     ("log-health-checks", BACK, HARMLESS, "Every change of a health check's result is logged."),
     ("log-separate-errors", FRONT, FULL, "Streams with errors are logged at level err."),
     ("logasap", FRONT, FULL, "The log line is written at the response head instead of the end."),
-    ("nolinger", PROXY, HARMLESS, "Connections are closed with a reset."),
+    ("nolinger", PROXY, PARTIAL, "Connections are closed with a reset: clients'; of a backend it says nothing yet."),
     (
         "prefer-last-server",
         BACK,
@@ -270,7 +270,12 @@ FLAGS: tuple[tuple[str, tuple[str, ...], Status, str], ...] = (
     ("splice-request", PROXY, HARMLESS, "The kernel moves data of requests between sockets."),
     ("splice-response", PROXY, HARMLESS, "The kernel moves data of responses between sockets."),
     ("srvtcpka", BACK, HARMLESS, "TCP keep-alive probes to servers."),
-    ("tcp-smart-accept", FRONT, HARMLESS, "The ACK that completes an accept is delayed."),
+    (
+        "tcp-smart-accept",
+        FRONT,
+        FULL,
+        "The ACK of a client's first data waits for an answer to go with. On by itself where HTTP is spoken.",
+    ),
     ("tcp-smart-connect", BACK, HARMLESS, "The ACK that completes a connect is delayed."),
     (
         "transparent",

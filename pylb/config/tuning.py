@@ -50,30 +50,29 @@ BUFFERS = (
     Row(
         "tune.rcvbuf.client, tune.rcvbuf.frontend",
         "bytes",
-        HARMLESS,
+        FULL,
         "Kernel receive buffer of client sockets.",
         once=ONCE,
     ),
     Row(
         "tune.rcvbuf.server, tune.rcvbuf.backend",
         "bytes",
-        HARMLESS,
+        FULL,
         "Kernel receive buffer of server sockets.",
         once=ONCE,
     ),
     Row(
         "tune.sndbuf.client, tune.sndbuf.frontend",
         "bytes",
-        HARMLESS,
+        FULL,
         "Kernel send buffer of client sockets.",
         once=ONCE,
     ),
     Row(
-        "tune.sndbuf.server, tune.sndbuf.backend", "bytes", HARMLESS, "Kernel send buffer of server sockets.", once=ONCE
+        "tune.sndbuf.server, tune.sndbuf.backend", "bytes", FULL, "Kernel send buffer of server sockets.", once=ONCE
     ),
-    Row(
-        "tune.notsent-lowat.client, tune.notsent-lowat.server", "size", HARMLESS, "Unsent bytes that the kernel holds."
-    ),
+    Row("tune.notsent-lowat.client", "size", FULL, "Unsent bytes that the kernel holds of a client's."),
+    Row("tune.notsent-lowat.server", "size", FULL, "Unsent bytes that the kernel holds of a server's."),
 )
 
 HTTP = (
@@ -277,8 +276,8 @@ SCHEDULING = (
     Row(
         "tune.maxaccept",
         "int(-1,2147483647)",
-        HARMLESS,
-        "Connections accepted per wake-up of a listener.",
+        FULL,
+        "Most connections accepted per wake-up of a listener; -1 and 0 for any number. Default: up to 64.",
         wrong="'{name}' expects -1 or an integer from 0 to INT_MAX.",
     ),
     Row("tune.maxpollevents", "int", HARMLESS, "Events fetched per wake-up."),

@@ -14,6 +14,7 @@ TLS and scripted transports have the same shape.
 from __future__ import annotations
 
 import _socket
+import contextlib
 import errno
 import socket
 from typing import Any, Final
@@ -210,6 +211,23 @@ class Transport:
     @property
     def closed(self) -> bool:
         return self.fd < 0
+
+
+class NoLinger(Transport):
+    """A client's connection under `option nolinger`: its socket has no linger time, so that closing leaves no state
+    behind. As with HAProxy a FIN goes first, and a peer that has read everything sees an orderly end."""
+
+    __slots__ = ()
+
+    def close(self) -> None:
+        if self.fd >= 0 and not self.hung_up and not self.error:
+            with contextlib.suppress(OSError):
+                self.sock.shutdown(socket.SHUT_WR)
+        super().close()
+
+    def reset_on_close(self) -> None:
+        super().reset_on_close()
+        self.hung_up = True  # no FIN then
 
 
 def new_socket(family: int, kind: int = socket.SOCK_STREAM) -> _socket.socket:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pylb.fetches.head import octets
+from pylb.records import handshakes
 from pylb.records.addresses import destination, local_address, pack, source, unpack
 from pylb.registry import Status, fetch
 from pylb.sample.scopes import Scope
@@ -213,23 +214,38 @@ def fc_pp_tlv(text: Any) -> Fetch:
     return read
 
 
-for _side, _scope in (("fc", Scope.CLIENT), ("bc", Scope.RESPONSE_INFO)):
-    fetch(
-        f"{_side}_err",
-        out="int",
-        scope=_scope,
-        status=Status.PARTIAL,
-        note="always 0: a failed connection ends before rules run",
-        doc="Error code of the connection, 0 when there is none.",
-    )(lambda: lambda ctx: 0)
-    fetch(
-        f"{_side}_err_str",
-        out="str",
-        scope=_scope,
-        status=Status.PARTIAL,
-        note="always Success: a failed connection ends before rules run",
-        doc="Description of the connection's error.",
-    )(lambda: lambda ctx: b"Success")
+_HANDSHAKES = "failures of PROXY and NetScaler headers; those of TLS come with it"
+
+
+@fetch("fc_err", out="int", scope=Scope.CLIENT, status=Status.PARTIAL, note=_HANDSHAKES)
+def fc_err() -> Fetch:
+    """Number of the error that the client's connection failed with before its first request, 0 when there is none. For
+    `error-log-format`: no rule sees such a connection."""
+    return lambda ctx: handshakes.failure(ctx.session)
+
+
+@fetch("fc_err_str", out="str", scope=Scope.CLIENT, status=Status.PARTIAL, note=_HANDSHAKES)
+def fc_err_str() -> Fetch:
+    """Description of that error, Success when there is none."""
+    return lambda ctx: handshakes.MESSAGES[handshakes.failure(ctx.session)]
+
+
+fetch(
+    "bc_err",
+    out="int",
+    scope=Scope.RESPONSE_INFO,
+    status=Status.PARTIAL,
+    note="always 0: a failed connection ends before rules run",
+    doc="Error code of the connection, 0 when there is none.",
+)(lambda: lambda ctx: 0)
+fetch(
+    "bc_err_str",
+    out="str",
+    scope=Scope.RESPONSE_INFO,
+    status=Status.PARTIAL,
+    note="always Success: a failed connection ends before rules run",
+    doc="Description of the connection's error.",
+)(lambda: lambda ctx: b"Success")
 
 
 # Linux struct tcp_info: eight bytes of state and options, then 32-bit words (tcp(7), linux/tcp.h).

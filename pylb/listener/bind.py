@@ -18,8 +18,10 @@ from pylb.config.model import Address, BindLine, ProxyConfig
 from pylb.config.section_shapes import resolvable
 from pylb.config.words import Line, Words
 from pylb.counters import ProxyCounters
+from pylb.engine.transport import NoLinger, Transport
 from pylb.errors import ConfigError, Report, Span, did_you_mean
 from pylb.listener import options, quic_words, tls_checks, tls_words  # noqa: F401  (two declare words)
+from pylb.records.handshakes import NETSCALER, PROXY
 from pylb.registry import Kind, keyword
 
 if TYPE_CHECKING:
@@ -45,10 +47,12 @@ class Listener:
         "defer",
         "family",  # socket.AF_INET, AF_INET6 or AF_UNIX
         "frontend",
+        "handshakes",  # headers that every connection begins with, bits of records/handshakes.py
         "id",
         "inherited",  # the socket was open before this process bound anything (fd@, a reload)
         "interface",
         "label",
+        "magic",  # of the NetScaler headers, 0 for none
         "maxconn",  # connections at a time, 0: the frontend's limit only
         "name",
         "options",  # values of the bind line
@@ -59,6 +63,7 @@ class Listener:
         "span",
         "text",  # the bind line's address word as written, for messages
         "tls",  # TLS set-up, None for clear connections
+        "transport",  # class of its connections
     )
 
     def __init__(self, frontend: Any, address: Address, values: dict[str, Any], span: Span, number: int) -> None:
@@ -73,6 +78,8 @@ class Listener:
         self.port = address.port
         self.family = _family(address)
         self.accept_proxy: bool = values.get("accept-proxy", False)
+        self.magic: int = values.get("accept-netscaler-cip", 0)
+        self.handshakes = (PROXY if self.accept_proxy else 0) | (NETSCALER if self.magic else 0)
         self.maxconn: int = values.get("maxconn", 0)
         self.backlog: int = values.get("backlog", 0)
         self.interface: str = values.get("interface", "")
@@ -84,6 +91,9 @@ class Listener:
         self.acceptor: Any = None
         self.inherited = address.family == "fd"
         self.tls: Any = None
+        config = getattr(frontend, "config", None)
+        nolinger = config is not None and config.option("nolinger")
+        self.transport: type[Transport] = NoLinger if nolinger else Transport
 
     @property
     def is_unix(self) -> bool:

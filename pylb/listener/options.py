@@ -290,10 +290,11 @@ def proto(words: Words, bind: BindLine) -> None:
     bind.values["proto"] = text
 
 
-@bind_option("accept-netscaler-cip", usage="<magic>", status=Status.UNSAFE)
+@bind_option("accept-netscaler-cip", usage="<magic>")
 def accept_netscaler_cip(words: Words, bind: BindLine) -> None:
-    """Connections start with a NetScaler client address header with this magic number. Parsed only: without it every
-    connection would be misread, so a configuration that has it does not start."""
+    """Every connection must start with a NetScaler client IP header with this magic number, in front of a PROXY header
+    if both are asked for; its addresses replace those of the socket. A connection without one, or with a malformed one,
+    is closed. Source: Citrix CTX205670."""
     value = _atoi(words, "accept-netscaler-cip", "missing value") % 2**32
     if value == 0:
         words.fail(f"'accept-netscaler-cip' : invalid value {value}, must be >= 0")
@@ -304,6 +305,23 @@ def accept_netscaler_cip(words: Words, bind: BindLine) -> None:
 def congestion(words: Words, bind: BindLine) -> None:
     """TCP congestion control of the connections of this line (TCP_CONGESTION); what the kernel lacks is a warning."""
     bind.values["cc"] = words.next("'cc' : missing value")
+
+
+@bind_option("tcp-md5sig", usage="<password>")
+def tcp_md5sig(words: Words, bind: BindLine) -> None:
+    """Every segment of the connections of this line is signed with this password, and none is taken without (RFC 2385,
+    Linux). Where the kernel cannot do that, the start fails. At most 80 bytes count."""
+    bind.values["tcp-md5sig"] = words.next("'tcp-md5sig' : missing password")
+
+
+@bind_option("tcp-ss", usage="0|1|2")
+def tcp_ss(words: Words, bind: BindLine) -> None:
+    """Whether the kernel keeps the SYN packet that each connection began with (TCP_SAVE_SYN): 0 no, 1 its IP and TCP
+    headers, 2 the Ethernet header too. What the kernel refuses is a warning."""
+    value = _atoi(words, "tcp-ss", "missing value")
+    if not 0 <= value <= 2:
+        words.fail(f"'tcp-ss' : invalid value {value}, must be 0, 1 or 2")
+    bind.values["tcp-ss"] = value
 
 
 @bind_option("guid-prefix", usage="<text>", status=Status.HARMLESS)

@@ -181,11 +181,15 @@ def _read_tlvs(header: ProxyHeader, data: bytes, at: int) -> ProxyHeader | Malfo
 def apply(header: ProxyHeader, session: Session) -> None:
     """Makes the session's addresses those of the header; the connection's own stay in `session.original`."""
     session.proxy_header = header
-    if header.src is None:
-        return
+    if header.src is not None:
+        readdress(session, header.src, header.dst)
+
+
+def readdress(session: Session, src: Any, dst: Any) -> None:
+    """Another source and destination, from a header; the connection's own stay in `session.original`."""
     session.original = session.address, session.local
-    session.address = header.src
-    session.local = header.dst
+    session.address = src
+    session.local = dst
     session.src = session.dst = None
     session.src_port = session.dst_port = 0
 

@@ -14,6 +14,7 @@ import contextlib
 import ctypes
 import os
 import socket
+import struct
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,19 @@ IP_TRANSPARENT = 19
 IPV6_TRANSPARENT = 75
 CLONE_NEWNET = 0x40000000
 DEFAULT_BACKLOG = 1024
+TCP_NOTSENT_LOWAT = 25
+TCP_SAVE_SYN = 27
+TCP_MD5SIG_EXT = 32
+MD5_KEY = 80  # bytes of the longest key
+NO_LINGER = b"\x01\0\0\0\0\0\0\0"  # struct linger: on, 0 seconds
 MAX_PATH = 97  # room for the temporary suffix in the 108 bytes of sun_path
+
+Setting = tuple[str, int, int, int | bytes]  # what it is for, level, option, value
+_SIZES = (
+    (("tune.sndbuf.client", "tune.sndbuf.frontend"), socket.SOL_SOCKET, socket.SO_SNDBUF),
+    (("tune.rcvbuf.client", "tune.rcvbuf.frontend"), socket.SOL_SOCKET, socket.SO_RCVBUF),
+    (("tune.notsent-lowat.client",), socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT),
+)
 
 
 class _Refused(Exception):
@@ -37,9 +50,11 @@ class _Refused(Exception):
 class Binder:
     """One bind step: what was opened so far, and how to undo it. Lives for that step."""
 
-    def __init__(self, *, reuse_port: bool = True, unix: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, *, reuse_port: bool = True, settings: Mapping[str, Any] | None = None, maxconn: int = 0) -> None:
         self.reuse_port = reuse_port
-        self.unix = unix or {}  # `unix-bind` of the global section: prefix, mode, uid, gid
+        self.settings = settings or {}  # of the global section: sizes of kernel buffers
+        self.unix = self.settings.get("unix-bind") or {}  # prefix, mode, uid, gid
+        self.maxconn = maxconn  # of the process, for the length of queues
         self.problems: list[Diagnostic] = []
         self.opened: list[Listener] = []
         self.waiting: list[tuple[Listener, str, str]] = []  # unix: listener, temporary path, final path
@@ -140,7 +155,7 @@ class Binder:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if self.reuse_port:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            if listener.family == socket.AF_INET6 and (values.get("v6only") or values.get("v4v6")):
+            if listener.family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1 if values.get("v6only") else 0)
             self._foreign(listener, sock)
             self._device(listener, sock)
@@ -189,7 +204,8 @@ class Binder:
         self._opened(listener, sock)
 
     def _bind_path(self, listener: Listener) -> None:
-        path = f"{self.unix.get('prefix', '')}{listener.address.host}"
+        unix = {} if getattr(listener.frontend, "config", None) is None else self.unix  # not for runtime sockets
+        path = f"{unix.get('prefix', '')}{listener.address.host}"
         if not path or len(os.fsencode(path)) > MAX_PATH:
             raise _Refused(f"invalid or too long UNIX socket path [{path}]")
         temporary = f"{path}.{os.getpid()}.tmp"
@@ -203,7 +219,7 @@ class Binder:
             raise _Refused(f"cannot bind UNIX socket ({error.strerror}) [{path}]") from None
         self.waiting.append((listener, temporary, path))
         self._opened(listener, sock)
-        settings = {**self.unix, **listener.options}
+        settings = {**unix, **listener.options}
         try:
             if "uid" in settings or "gid" in settings:
                 os.chown(temporary, settings.get("uid", -1), settings.get("gid", -1))
@@ -237,41 +253,80 @@ class Binder:
         if listener.family != socket.AF_UNIX:
             self._tune(listener, sock)
         try:
-            sock.listen(backlog(listener))
+            sock.listen(backlog(listener, self.maxconn))
+            if listener.family != socket.AF_UNIX:
+                # Behind listen(), which sets it. Taken over by the connections, as most of the others.
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0 if lazy(listener) else 1)
         except OSError as error:
             raise _Refused(f"cannot listen to socket ({error.strerror}) for [{listener.where}]") from None
 
     def _tune(self, listener: Listener, sock: socket.socket) -> None:
         """Socket options. What the kernel refuses here is a warning, as in HAProxy."""
         values, tcp = listener.options, socket.IPPROTO_TCP
-        wanted: list[tuple[str, int, int, int | bytes]] = [("set TCP_NODELAY", tcp, socket.TCP_NODELAY, 1)]
+        wanted: list[Setting] = [("set TCP_NODELAY", tcp, socket.TCP_NODELAY, 1)]
         wanted += _keep_alive(listener)
-        if "mss" in values:
-            size = values["mss"]
-            if size < 0:
-                size += sock.getsockopt(tcp, socket.TCP_MAXSEG)
-            wanted.append((f"set MSS to {values['mss']}", tcp, socket.TCP_MAXSEG, size))
-        if "tcp-ut" in values:
-            wanted.append(("set TCP User Timeout", tcp, socket.TCP_USER_TIMEOUT, values["tcp-ut"]))
-        if listener.defer:
-            wanted.append(("enable DEFER_ACCEPT", tcp, socket.TCP_DEFER_ACCEPT, 60))
+        wanted += self._buffers()
+        fresh = not listener.inherited  # what somebody else opened may have another configuration's settings
+        config = getattr(listener.frontend, "config", None)
+        if config is not None and config.option("nolinger"):
+            wanted.append(("set linger", socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER))
+        elif not fresh:
+            wanted.append(("set linger", socket.SOL_SOCKET, socket.SO_LINGER, bytes(8)))
+        if values.get("mss", 0) > 0:  # a negative one is for the accepted connections
+            wanted.append((f"set MSS to {values['mss']}", tcp, socket.TCP_MAXSEG, values["mss"]))
+        if "tcp-ut" in values or not fresh:
+            wanted.append(("set TCP User Timeout", tcp, socket.TCP_USER_TIMEOUT, values.get("tcp-ut", 0)))
+        if listener.defer or not fresh:
+            wanted.append(("enable DEFER_ACCEPT", tcp, socket.TCP_DEFER_ACCEPT, int(listener.defer)))
         if values.get("tfo"):
-            wanted.append(("enable TCP_FASTOPEN", tcp, socket.TCP_FASTOPEN, backlog(listener)))
+            wanted.append(("enable TCP_FASTOPEN", tcp, socket.TCP_FASTOPEN, backlog(listener, self.maxconn)))
         if "cc" in values:
             wanted.append(("set congestion control algorithm", tcp, socket.TCP_CONGESTION, values["cc"].encode()))
+        if "tcp-ss" in values:
+            wanted.append(("set TCP Save SYN option", tcp, TCP_SAVE_SYN, values["tcp-ss"]))
+        if "tcp-md5sig" in values:
+            wanted.append(
+                ("set TCP MD5 signature", tcp, TCP_MD5SIG_EXT, signature(listener.family, values["tcp-md5sig"]))
+            )
         for what, level, option, value in wanted:
             try:
                 sock.setsockopt(level, option, value)
             except OSError:
+                if option == TCP_MD5SIG_EXT:  # nobody who asks for signatures wants to go without
+                    raise _Refused(f"cannot {what} for [{listener.where}]") from None
                 self._report(Severity.WARNING, "Starting", listener, f"cannot {what} for [{listener.where}]")
 
+    def _buffers(self) -> list[Setting]:
+        """Sizes of the kernel's buffers of client connections (tune.rcvbuf.client and others)."""
+        wanted: list[Setting] = []
+        for words, level, option in _SIZES:
+            size = next((self.settings[word] for word in words if self.settings.get(word)), 0)
+            if size:
+                wanted.append((f"set {words[0]}", level, option, size))
+        return wanted
 
-def _keep_alive(listener: Listener) -> list[tuple[str, int, int, int | bytes]]:
+
+def signature(family: int, password: str) -> bytes:
+    """struct tcp_md5sig (linux/tcp.h): this key signs the segments from and to any address of the family."""
+    key = password.encode("utf-8", "surrogateescape")[:MD5_KEY]
+    address = struct.pack("=H", family).ljust(128, b"\0")
+    return address + struct.pack("=BBHi", 1, 0, len(key), 0) + key.ljust(MD5_KEY, b"\0")  # 1: a prefix, of 0 bits
+
+
+def lazy(listener: Listener) -> bool:
+    """`option tcp-smart-accept`: the ACK of the first data waits for an answer. On by itself where HTTP is spoken."""
+    config = getattr(listener.frontend, "config", None)
+    if config is None:
+        return False
+    return bool(config.get("option tcp-smart-accept", config.http))
+
+
+def _keep_alive(listener: Listener) -> list[Setting]:
     """`option clitcpka` and the clitcpka-* settings of the frontend."""
     config = getattr(listener.frontend, "config", None)
     if config is None or not (config.option("clitcpka") or config.option("tcpka")):
         return []
-    wanted: list[tuple[str, int, int, int | bytes]] = [("set keep-alive", socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+    wanted: list[Setting] = [("set keep-alive", socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
     for word, option, scale in (
         ("clitcpka-cnt", socket.TCP_KEEPCNT, 1),
         ("clitcpka-idle", socket.TCP_KEEPIDLE, 1000),
@@ -283,12 +338,14 @@ def _keep_alive(listener: Listener) -> list[tuple[str, int, int, int | bytes]]:
     return wanted
 
 
-def backlog(listener: Listener) -> int:
+def backlog(listener: Listener, maxconn: int = 0) -> int:
     """Length of the accept queue: bind's own word, the frontend's, else as many as may be connected."""
     frontend = listener.frontend
     config = getattr(frontend, "config", None)
     asked = config.get("backlog", 0) if config is not None else 0
-    return listener.backlog or asked or listener.maxconn or getattr(frontend, "maxconn", 0) or DEFAULT_BACKLOG
+    return (
+        listener.backlog or asked or listener.maxconn or getattr(frontend, "maxconn", 0) or maxconn or DEFAULT_BACKLOG
+    )
 
 
 def key(listener: Listener) -> str:
@@ -314,14 +371,16 @@ def open_sockets(
     *,
     inherited: Mapping[str, int] | None = None,
     reuse_port: bool = True,
-    unix: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    maxconn: int = 0,
 ) -> list[Diagnostic]:
     """Opens all listeners, or none when the result holds an ALERT.
 
     `inherited` maps keys (`keyed`) to descriptors that a predecessor handed over; those not used are the caller's to
-    close. The messages carry no `config : ` prefix when printed (Diagnostic.headline is for configuration texts).
+    close. `settings` is the global section, `maxconn` that of the process. The messages carry no `config : ` prefix
+    when printed (Diagnostic.headline is for configuration texts).
     """
-    binder = Binder(reuse_port=reuse_port, unix=unix)
+    binder = Binder(reuse_port=reuse_port, settings=settings, maxconn=maxconn)
     binder.open(listeners, inherited)
     return binder.problems
 

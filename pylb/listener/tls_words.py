@@ -59,7 +59,6 @@ _VALUES = {
     "ktls": ("value", "Kernel TLS on or off."),
     "npn": ("the comma-delimited NPN protocol suite", "Next-protocol names, the forerunner of ALPN."),
     "sigalgs": ("signature algorithm list", "Signature algorithms to offer."),
-    "tcp-md5sig": ("password", "TCP MD5 signatures (RFC 2385), a BGP habit."),
     "tls-ticket-keys": ("TLS ticket keys file path", "File with the keys that seal session tickets."),
 }
 

@@ -86,7 +86,11 @@ class Worker:
         tries = START_TRIES if self.options.old_pids else 1
         while True:
             problems = sockets.open_sockets(
-                wanted, inherited=inherited, reuse_port=self._share, unix=self.settings.get("unix-bind")
+                wanted,
+                inherited=inherited,
+                reuse_port=self._share,
+                settings=self.settings.values,
+                maxconn=self.program.maxconn,
             )
             tries -= 1
             if not tries or not any(problem.severity is Severity.ALERT for problem in problems):

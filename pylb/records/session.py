@@ -22,8 +22,10 @@ class Session:
         "connection",  # the transport (stream/transport.py)
         "dst",  # packed destination address seen by rules (set-dst changes it), None until asked for
         "dst_port",
+        "failure",  # why a handshake failed: see records/handshakes.py, which reads it
         "final",  # True once nothing more can arrive: WAIT becomes MISS
         "frontend",  # records.proxy.Frontend
+        "handshakes",  # headers to come, bits of records/handshakes.py; for tcp-request connection rules only
         "handshake_time",  # seconds spent in PROXY header and TLS, for %Th
         "listener",  # listener.bind.Listener
         "local",  # local address tuple, None until asked for
@@ -37,6 +39,9 @@ class Session:
         "tls",  # tls session facts, or None
         "variables",  # dict for the sess scope, or None
     )
+
+    failure: int  # these two are not there before something is written
+    handshakes: int
 
     stream = None
     request = None

@@ -7,21 +7,23 @@ globals. The program builds it after everything is compiled.
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import struct
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from pylb.clock import clock
-from pylb.counters import process, roll
+from pylb.counters import Rate, process, roll
 from pylb.engine.poller import Poller
-from pylb.engine.step import KILLED, STOPPING, Coroutine, Part, Runner
+from pylb.engine.step import KILLED, STOPPING, Coroutine, Runner
 from pylb.engine.transport import Transport, adopt
 from pylb.fetches.internal import STATE
 from pylb.http import h1_fast
 from pylb.http.codec import Codec, Limits
-from pylb.listener import proxy_protocol
-from pylb.listener.accept import Acceptor, link
+from pylb.listener import handshake
+from pylb.listener.accept import MOST, Acceptor, link
 from pylb.mux.h1 import H1Front
 from pylb.records.session import Session
 from pylb.rules.verdicts import Outcome
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from pylb.records.stream import Stream
 
 RENEW_SECONDS: Final = 10
-PROXY_HEADER_SECONDS: Final = 5.0  # where no `timeout client` is shorter
 POOL_PURGE_SECONDS: Final = 5.0  # HAProxy: tune of pool-purge-delay
 
 
@@ -68,12 +69,16 @@ class Worker:
         self.streams = 0  # how many there have been (%rt)
         self.sessions: set[Runner] = set()
         self.acceptors: list[Acceptor] = []
+        self.rates: list[tuple[Rate, int]] = []  # of the process, with the limits of accepting (listener/accept.py)
+        self.most_accepts = MOST  # connections taken from a listener at a time
+        self.refuse_privileged = False  # clients whose port is below 1024
         self.starved: list[Acceptor] = []  # disarmed by a limit; armed again by closing connections
         self.stopping = False
         self.after_response: Callable[[Stream, Response], None] | None = None
         self.tls_front: Any = None  # function(listener, transport) -> coroutine; set by the tls room
         self._idle: asyncio.Event | None = None
         self._ticker: asyncio.TimerHandle | None = None
+        self._feeding = math.inf  # when starved listeners are looked at, the earliest timer
         self._servers: list[Any] = []
 
     # -- sessions
@@ -81,22 +86,25 @@ class Worker:
     def welcome(self, listener: Listener, family: int, fd: int, address: Any) -> None:
         """Starts a session on an accepted descriptor."""
         frontend = listener.frontend
-        transport = Transport(adopt(family, fd), self.poller)
+        transport = listener.transport(adopt(family, fd), self.poller)
         session = Session(frontend, listener, transport, address, clock.now, clock.now + clock.offset)
         if frontend.log_local:
             session.local = transport.getsockname()
         counters = frontend.counters
         counters.conn_total += 1
-        if frontend.tcp_connection is not None and not self._admitted(session, transport):
-            transport.close()
-            return
-        counters.sess_total += 1
-        counters.conn_cur = current = counters.conn_cur + 1
-        if current > counters.conn_max:
-            counters.conn_max = current
         own = self.counters
         own.conn_total += 1
-        own.sess_total += 1
+        current = counters.conn_cur + 1
+        if current > counters.conn_max:
+            counters.conn_max = current
+        handshakes = listener.handshakes
+        if frontend.tcp_connection is not None:
+            session.handshakes = handshakes
+            if not self._admitted(session, transport):
+                transport.close()
+                return
+            handshakes = session.handshakes
+        counters.conn_cur = current
         own.conn_cur += 1
         listener.counters.conn_cur += 1
         run = Runner(self.gone)
@@ -104,9 +112,12 @@ class Worker:
         transport.runner = run
         self.sessions.add(run)
         transport.register()
-        if listener.accept_proxy or frontend.tcp_session is not None:
-            run.start(self._prepared(run, transport, session))
-        elif frontend.http:
+        if handshakes or frontend.tcp_session is not None:
+            run.start(self._prepared(run, transport, session, handshakes))
+            return
+        counters.sess_total += 1
+        own.sess_total += 1
+        if frontend.http:
             run.start(http_session(run, H1Front(transport, self.codec, self.limits), session, self))
         else:
             run.start(tcp_session(run, transport, session, self))
@@ -123,14 +134,14 @@ class Worker:
             self.drop_silently(transport)
         return False
 
-    def _prepared(self, run: Runner, conn: Transport, session: Session) -> Coroutine:
-        """What stands before the first request: PROXY header, then `tcp-request session` rules."""
+    def _prepared(self, run: Runner, conn: Transport, session: Session, handshakes: int) -> Coroutine:
+        """What stands before the first request: headers with addresses, then `tcp-request session` rules."""
         rest = b""
         frontend = session.frontend
         carried = False
         try:
-            if session.listener.accept_proxy:
-                behind = yield from self._proxy_header(run, conn, session)
+            if handshakes:
+                behind = yield from handshake.perform(run, conn, session, handshakes, self.poller.timers)
                 if behind is None:
                     return
                 rest = behind
@@ -146,6 +157,8 @@ class Worker:
                     frontend.counters.denied_sess += 1
                     return
             carried = True
+            frontend.counters.sess_total += 1
+            self.counters.sess_total += 1
         finally:
             if not carried:
                 conn.close()
@@ -155,28 +168,6 @@ class Worker:
             yield from http_session(run, front, session, self)
         else:
             yield from tcp_session(run, conn, session, self, rest)
-
-    def _proxy_header(self, run: Runner, conn: Transport, session: Session) -> Part[bytes | None]:
-        """Reads the PROXY header into the session. Returns the bytes behind it, None when there is no valid one."""
-        began = clock.now
-        limit = began + min(PROXY_HEADER_SECONDS, session.frontend.timeout_client or PROXY_HEADER_SECONDS)
-        data = b""
-        while True:
-            if conn.readable:
-                data += conn.read(16384) or b""
-            header = proxy_protocol.parse(data) if data else None
-            if isinstance(header, proxy_protocol.ProxyHeader):
-                proxy_protocol.apply(header, session)
-                session.handshake_time = clock.now - began
-                return data[header.size :]
-            if header is not None or conn.eof:
-                session.frontend.counters.denied_sess += 1
-                return None
-            if limit < run.armed:
-                self.poller.timers.arm(run, limit)
-            reason = yield
-            if reason == KILLED or clock.now >= limit:
-                return None
 
     def gone(self, run: Runner, crash: BaseException | None) -> None:
         """A session's coroutine is over: its place is free."""
@@ -201,6 +192,19 @@ class Worker:
         for acceptor in waiting:
             acceptor.rearm()
 
+    def feed_later(self, seconds: float) -> None:
+        """The same after a while, or before that: the earliest moment that was asked for counts."""
+        at = clock.now + seconds
+        if at < self._feeding:
+            self._feeding = at
+            self.later(seconds, partial(self._feed, at))
+
+    def _feed(self, at: float) -> None:
+        if at == self._feeding:  # else an earlier timer was asked for, and has done this one's work
+            self._feeding = math.inf
+            clock.resync()
+            self.feed()
+
     def later(self, seconds: float, call: Callable[[], None]) -> None:
         """Calls back on the event loop (not per connection: limits and pauses only)."""
         asyncio.get_running_loop().call_later(seconds, call)
@@ -223,6 +227,7 @@ class Worker:
         """Forgets a connection without telling the client (`silent-drop`): no FIN, no RST leaves this host."""
         if conn.fd < 0:
             return
+        conn.hung_up = True  # no farewell of any kind
         try:
             conn.sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, "TCP_REPAIR", 19), 1)
         except OSError:

@@ -251,6 +251,41 @@ async def set_maxconn_global(call: Call) -> None:
         worker.feed()
 
 
+RATES: Final = {"connections": ("maxconnrate", "conn_rate"), "sessions": ("maxsessrate", "sess_rate")}
+RATE_USAGE: Final = """'set rate-limit' only supports :
+   - 'connections global' to set the per-process maximum connection rate
+   - 'sessions global' to set the per-process maximum session rate
+   - 'ssl-sessions global' to set the per-process maximum SSL session rate
+   - 'http-compression global' to set the per-process maximum compression speed in kB/s"""
+
+
+@command(
+    "set rate-limit",
+    level="admin",
+    usage="<setting> <value>",
+    status=Status.PARTIAL,
+    note="`ssl-sessions` and `http-compression` come with TLS and compression",
+)
+async def set_rate_limit(call: Call) -> None:
+    """Changes how many `connections global` or `sessions global` are taken per second; 0 for any number."""
+    words = call.args
+    if len(words) < 2 or words[0] not in (*RATES, "ssl-sessions", "http-compression") or words[1] != "global":
+        raise CommandError(RATE_USAGE)
+    value = _leading(call.arg(2, "Expects an integer value."))
+    if value < 0:
+        raise CommandError("Value out of range.")
+    if words[0] not in RATES:
+        raise CommandError(f"{words[0]} are not limited yet.")
+    word, name = RATES[words[0]]
+    setattr(call.process, word, value)
+    worker = getattr(call.program, "worker", None)
+    if worker is not None:
+        rate = getattr(worker.counters, name)
+        others = [entry for entry in worker.rates if entry[0] is not rate]
+        worker.rates = [*others, (rate, value)] if value else others
+        worker.feed()
+
+
 # -- frontends -------------------------------------------------------------------------------------------------------
 
 

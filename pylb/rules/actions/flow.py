@@ -13,7 +13,8 @@ from pylb.config import units
 from pylb.config.words import Words, to_bytes
 from pylb.errors import ConfigError, did_you_mean
 from pylb.http.message import Field, field
-from pylb.registry import Kind, Status, action
+from pylb.records.handshakes import NETSCALER, PROXY
+from pylb.registry import Kind, action
 from pylb.rules import replies, reply_lines
 from pylb.rules.actions.parts import HTTP, REQUEST, TCP, scripted
 from pylb.rules.verdicts import Outcome, Verdict
@@ -180,13 +181,33 @@ def use_service(words: Words, site: Site) -> Build:
     return build
 
 
-@action("expect-proxy", places="tcp-request connection", usage="layer4", status=Status.UNSAFE)
-def expect_proxy(words: Words, site: Site) -> Build:
-    """Demands a PROXY header of the connections that match; `accept-proxy` on the bind line demands it of all."""
+def _layer4(words: Words, site: Site, name: str, *, last: bool) -> None:
     layer = words.peek()
     if words.accept("layer4") is None:
         proxy = site.proxy
         kind = "" if proxy is None else "proxy" if proxy.kind == "listen" else proxy.kind
         where = f"in {kind} '{proxy.name}'" if proxy is not None else ""
-        words.fail(f"'tcp-request connection expect-proxy' only supports 'layer4' {where} (got '{layer or ''}')")
-    return lambda program: lambda ctx: None
+        text = f"'tcp-request connection {name}' only supports 'layer4' {where} (got '{layer or ''}')"
+        words.fail(text, last=last)
+
+
+def _expecting(header: int) -> Build:
+    def expect(ctx: Any) -> None:
+        ctx.handshakes |= header
+
+    return lambda program: expect
+
+
+@action("expect-proxy", places="tcp-request connection", usage="layer4")
+def expect_proxy(words: Words, site: Site) -> Build:
+    """Demands a PROXY header of the connections that match; `accept-proxy` on the bind line demands it of all."""
+    _layer4(words, site, "expect-proxy", last=True)
+    return _expecting(PROXY)
+
+
+@action("expect-netscaler-cip", places="tcp-request connection", usage="layer4")
+def expect_netscaler_cip(words: Words, site: Site) -> Build:
+    """Demands a NetScaler client IP header of the connections that match, in front of a PROXY header if that is asked
+    for too. Its magic number is that of `accept-netscaler-cip` on the bind line, 0 without it. Manual 4.4."""
+    _layer4(words, site, "expect-netscaler-cip", last=False)
+    return _expecting(NETSCALER)

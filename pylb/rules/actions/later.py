@@ -12,7 +12,6 @@ from typing import Final
 from pylb import registry
 from pylb.config import units
 from pylb.config.model import Configuration, ProxyConfig
-from pylb.config.section_shapes import want_section
 from pylb.config.words import Words
 from pylb.errors import ConfigError
 from pylb.registry import Kind, Status, action
@@ -143,17 +142,6 @@ def lua(words: Words, site: Site) -> Build:
     """Runs a Lua function; how many arguments it takes is known to the Lua script alone. Manual 4.4."""
     while words.peek() not in (None, "if", "unless"):
         words.next()
-    return nothing
-
-
-@action("expect-netscaler-cip", places="tcp-request connection", usage="layer4", status=Status.UNSAFE)
-def expect_netscaler_cip(words: Words, site: Site) -> Build:
-    """Demands a NetScaler client IP header of the connections that match. Manual 4.4."""
-    if words.accept("layer4") is None:
-        proxy = site.proxy
-        kind = "" if proxy is None else "proxy" if proxy.kind == "listen" else proxy.kind
-        where = f"in {kind} '{proxy.name}'" if proxy is not None else ""
-        words.fail(f"'{site.what}' only supports 'layer4' {where} (got '{words.peek() or ''}')", last=False)
     return nothing
 
 

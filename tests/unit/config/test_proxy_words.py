@@ -109,12 +109,12 @@ def test_old_spellings_are_told_in_a_notice() -> None:
 
 
 def test_inert_words_are_told_once_and_can_be_refused() -> None:
-    config = parse_text("global\n maxconnrate 5\n cpu-map 1 0\n cpu-map 2 1\n", environment={})
-    assert [use.word.name for use in config.inert(Status.UNSAFE)] == ["maxconnrate"]
+    config = parse_text("global\n maxsslrate 5\n cpu-map 1 0\n cpu-map 2 1\n", environment={})
+    assert [use.word.name for use in config.inert(Status.UNSAFE)] == ["maxsslrate"]
     assert [(use.word.name, use.count) for use in config.inert(Status.HARMLESS)] == [("cpu-map", 2)]
     assert notices(config) == [
         "'cpu-map' is understood but has no effect yet (2 uses, the first here).",
-        "'maxconnrate' is understood but not enforced yet: starting needs --allow-inert.",
+        "'maxsslrate' is understood but not enforced yet: starting needs --allow-inert.",
     ]
 
 

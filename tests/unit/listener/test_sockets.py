@@ -166,7 +166,7 @@ def test_a_unix_socket_replaces_its_predecessor_in_one_step(opened, tmp_path):
 
 def test_mode_and_prefix_of_unix_sockets(opened, tmp_path):
     plain, own = listener(Address("unix", "/a")), listener(Address("unix", "/b"), mode=0o600)
-    assert opened(plain, own, unix={"prefix": str(tmp_path), "mode": 0o666}) == []
+    assert opened(plain, own, settings={"unix-bind": {"prefix": str(tmp_path), "mode": 0o666}}) == []
     modes = {entry.name: stat.S_IMODE(entry.stat().st_mode) for entry in tmp_path.iterdir()}
     assert modes == {"a": 0o666, "b": 0o600}
 
