@@ -66,12 +66,12 @@ def _upload(stream: Stream) -> bool:
         if front.broken:
             return False
         if front.chunks is not None:
-            stream.bytes_in += _end_size(front)
+            stream.bytes_in += end_size(front)
         back.end_body(front.trailers())
     return True
 
 
-def _end_size(side: Any) -> int:
+def end_size(side: Any) -> int:
     """What HAProxy counts for the end of a chunked body and its trailers."""
     trailers = side.chunks.trailers
     return 1 if not trailers else 1 + sum([len(one[2]) - 4 for one in trailers])
@@ -295,7 +295,7 @@ def transfer(run: Runner, stream: Stream, worker: Worker, head: bytes, data: byt
         front.put(head)
     if back.body_done and not back.broken:
         if back.chunks is not None:
-            stream.bytes_out += _end_size(back)
+            stream.bytes_out += end_size(back)
         front.end_body(back.trailers())
     timeout_client = stream.setting("timeout_client", stream.frontend) or math.inf
     timeout_server = stream.timeout_server or stream.backend.timeout_server_or_never
@@ -320,7 +320,7 @@ def transfer(run: Runner, stream: Stream, worker: Worker, head: bytes, data: byt
                 ended = True
                 if not back.broken:
                     if back.chunks is not None:
-                        stream.bytes_out += _end_size(back)
+                        stream.bytes_out += end_size(back)
                     front.end_body(back.trailers())
         if conn.error:
             mark(stream, ending.CLIENT, ending.DATA)

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from pylb.clock import clock
 from pylb.engine.step import KILLED, STOPPING, Coroutine, Part, Runner
+from pylb.http.h1_body import ChunkedReader
 from pylb.records.stream import Stream
 from pylb.rules.verdicts import Outcome, Verdict
 from pylb.server.assign import release
 from pylb.stream import ending
 from pylb.stream.answering import answer, fail
+from pylb.stream.bodies import end_size
 from pylb.stream.ending import mark
 from pylb.stream.holding import hold, invite
 from pylb.stream.waits import Body
@@ -72,7 +74,8 @@ def decide_response(run: Runner, stream: Stream, worker: Worker, proxy: Any, ver
     """Response rules have spoken. True: pass the response on; False: another one was sent in its place."""
     rules = proxy.http_response
     while verdict is not None and verdict.kind is Outcome.WAIT:
-        if not (yield from _wait(run, stream, worker, verdict, proxy)):
+        wait = _wait_response if isinstance(verdict.wait, Body) else _wait
+        if not (yield from wait(run, stream, worker, verdict, proxy)):
             return False
         verdict = rules.run(stream, verdict.at)
     stream.final = False
@@ -83,6 +86,8 @@ def decide_response(run: Runner, stream: Stream, worker: Worker, proxy: Any, ver
     back = stream.back
     if back.buffer and not back.body_done:
         stream.bytes_out += len(back.read_body() or b"")
+        if back.body_done and not back.broken and back.chunks is not None:
+            stream.bytes_out += end_size(back)
     back.reset()
     stream.back = None
     release(stream)
@@ -148,6 +153,57 @@ def _wait(run: Runner, stream: Stream, worker: Worker, verdict: Verdict, proxy: 
         return True
     finally:
         wait.cancel()
+
+
+def _wait_response(run: Runner, stream: Stream, worker: Worker, verdict: Verdict, proxy: Any) -> Part[bool]:
+    """Collects the response's body for rules; what was read stays in the endpoint's buffer and is sent from there."""
+    wait = verdict.wait
+    assert wait is not None and stream.response is not None
+    back = stream.back
+    conn = back.conn
+    room = worker.buffer_size
+    wait.begin(run, worker.poller)
+    while True:
+        if conn.readable and len(back.buffer) < room:
+            back.buffer += conn.read(room - len(back.buffer)) or b""
+        body, complete, broken = _collected(back)
+        if broken or wait.over(clock.now):
+            stream.response_end = 0.0
+            back.reset()
+            stream.back = None
+            release(stream)
+            if broken:
+                yield from fail(run, stream, worker, 502, ending.PROXY, ending.HEADERS)
+            else:
+                stream.bytes_out += len(body)
+                yield from fail(run, stream, worker, 504, ending.SERVER_TIMEOUT, ending.REQUEST)
+            return False
+        if complete or conn.eof or len(back.buffer) >= room or 0 < wait.size <= len(body):
+            stream.response.body = body
+            return True
+        if conn.readable:
+            worker.poller.wake(run)
+        if wait.deadline < run.armed:
+            worker.poller.timers.arm(run, wait.deadline)
+        reason = yield
+        if reason == KILLED or conn.error or stream.front.conn.error:
+            cause = ending.KILLED if reason == KILLED else ending.SERVER if conn.error else ending.CLIENT
+            mark(stream, cause, ending.HEADERS)
+            stream.keep = False
+            return False
+
+
+def _collected(back: Any) -> tuple[bytes, bool, bool]:
+    """The payload in an endpoint's buffer, whether it is all of it, and whether its chunks are wrong. They are read
+    again when they are sent."""
+    data: bytes = back.buffer
+    if back.body_done:
+        return b"", True, False
+    if back.chunks is not None:
+        reader = ChunkedReader()
+        payload = reader.feed(data)
+        return payload, reader.done, bool(reader.error)
+    return data, 0 <= back.left <= len(data), False
 
 
 def buffered(run: Runner, stream: Stream, worker: Worker) -> Part[bool]:

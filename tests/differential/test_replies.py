@@ -13,7 +13,7 @@ import pytest
 
 from tests.differential.pairs import Pair, http, log_lines, paired
 from tests.harness import RawClient, Site, requires
-from tests.harness.origin import Conversation, response
+from tests.harness.origin import Conversation, Script, response
 from tests.harness.syslog import split_httplog
 
 pytestmark = requires("haproxy")
@@ -100,6 +100,8 @@ CASES: dict[str, str] = {
     "scheme": "http-request redirect scheme https",
     "scheme-fmt": "http-request redirect scheme %[path,regsub(/.*,ftp)] code 301",
     "scheme-drop": "http-request redirect scheme https drop-query append-slash",
+    "hint": "http-request early-hint Link '<%[path]>; rel=preload'",
+    "hint-deny": "http-request early-hint Link %[path]\nhttp-request deny",
     "reject": "http-request reject",
     "wait": "http-request wait-for-body time 200ms",
     "wait-size": "http-request wait-for-body time 200ms at-least 3",
@@ -109,6 +111,9 @@ CASES: dict[str, str] = {
 
 RESPONSES: dict[str, str] = {
     "rs-deny": "http-response deny",
+    "rs-hints": "http-request early-hint Link a\nhttp-request early-hint Link b\nhttp-request early-hint Other c",
+    "rs-hints-apart": "http-request early-hint Link a\nhttp-request early-hint Link b if TRUE\n"
+    "http-request set-header a b\nhttp-request early-hint Link c\nhttp-request early-hint Link d",
     "rs-deny-404": "http-response deny deny_status 404",
     "rs-deny-text": "http-response deny status 410 content-type text/plain string gone hdr A b",
     "rs-deny-file": "http-response deny errorfile $(dir)/crlf.http",
@@ -124,6 +129,9 @@ RESPONSES: dict[str, str] = {
     "rs-location-308": "http-response redirect location /e code 308 set-cookie A=1",
     "rs-ignore": "http-response redirect location %[res.hdr(nope)] ignore-empty",
     "rs-allow": "http-response allow\nhttp-response deny",
+    "rs-wait": "http-response wait-for-body time 200ms\nhttp-response set-header Len %[res.body_len]",
+    "rs-wait-size": "http-response wait-for-body time 200ms at-least 3\nhttp-response set-header Len %[res.body_len]",
+    "rs-wait-deny": "http-response wait-for-body time 200ms\nhttp-response deny if { res.body -m sub llo }",
 }
 
 HEAD = """
@@ -309,6 +317,54 @@ def test_a_rule_replaces_a_response(pair: Pair, name: str, method: str) -> None:
             conversation.send(OK[: OK.index(b"\r\n\r\n") + 4] if request.startswith(b"HEAD") else OK)
 
     pair.same(lambda site: talk(site, "fe", http(method, f"/{name}/x?q=1", *fields, body=body)), serve)
+
+
+def sends(*pieces: bytes, close: bool = False) -> Script:
+    """Answers each request with the pieces, one packet and 30 ms each; an empty piece is a pause of 300 ms."""
+
+    def script(conversation: Conversation) -> None:
+        while conversation.read_request():
+            for piece in pieces:
+                if piece:
+                    conversation.send(piece)
+                    conversation.pause(0.03)
+                else:
+                    conversation.pause(0.3)
+            if close:
+                return
+
+    return script
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+LENGTH = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n"
+OPEN = b"HTTP/1.1 200 OK\r\n\r\n"
+BODIES: dict[str, Script] = {
+    "length": sends(LENGTH, b"01234", b"56789"),
+    "slow": sends(LENGTH, b"01", b"", b"23456789"),
+    "late": sends(LENGTH, b"", b"0123456789"),
+    "chunks": sends(CHUNKED, b"5\r\nhello\r\n", b"4\r\n you\r\n0\r\n\r\n"),
+    "trailers": sends(CHUNKED, b"5\r\nhello\r\n0\r\nX-T: y\r\n\r\n"),
+    "slow chunks": sends(CHUNKED, b"2\r\nhe\r\n", b"", b"3\r\nllo\r\n0\r\n\r\n"),
+    "broken chunks": sends(CHUNKED, b"2\r\nhe\r\nxyz\r\n", close=True),
+    "until close": sends(OPEN, b"hello", close=True),
+    "cut": sends(LENGTH, b"hello", close=True),
+    "cut chunks": sends(CHUNKED, b"5\r\nhello\r\n", close=True),
+    "large": sends(b"HTTP/1.1 200 OK\r\ncontent-length: 60000\r\n\r\n" + b"x" * 60000),
+    "none": sends(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("name", ["rs-wait", "rs-wait-size", "rs-wait-deny"])
+def test_a_rule_waits_for_the_body_of_a_response(pair: Pair, name: str, body: str) -> None:
+    def ask(site: Site) -> dict[str, Any]:
+        seen = talk(site, "fe", http("GET", f"/{name}/x", "host: h", LAST))
+        if body == "large":  # how much of it has come in a buffer's time is no matter of rules
+            seen["client"] = re.sub(rb"len: \d+", b"len: +", seen["client"])
+        return seen
+
+    pair.same(ask, BODIES[body])
 
 
 PLACES = {

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from pylb.config.words import Words, to_bytes
 from pylb.http.lists import items
 from pylb.http.message import HOST, Field, field
-from pylb.registry import Status, action
+from pylb.registry import action
 from pylb.rules.actions.parts import HTTP, REQUEST, expand, host_changed, message_of, take_format, take_regex
 from pylb.sample import logformat
 from pylb.sample.regexes import compile_pattern
@@ -216,11 +216,45 @@ def replace_value(words: Words, site: Site) -> Build:
     return _replace(words, site, by_item=True)
 
 
-@action("early-hint", places=REQUEST, usage="<name> <format>", status=Status.HARMLESS)
+@action("early-hint", places=REQUEST, usage="<name> <format>")
 def early_hint(words: Words, site: Site) -> Build:
-    """Sends a 103 response with that field before the final one; neighbouring lines share it. Manual 4.2."""
-    _name_and_format(words, site)
-    return lambda program: lambda ctx: None
+    """Sends a 103 response with that field before the final one, to clients of HTTP/1.1 and later; neighbouring lines
+    without a condition go into the same one as the line before. RFC 8297. Manual 4.2."""
+    name, text = _name_and_format(words, site)
+
+    def build(program: Any) -> Callable[[Any], None]:
+        render = text.compile(program)
+        last = not _hints_go_on(site)
+
+        def hint(ctx: Any) -> None:
+            stream = ctx.stream
+            if stream.request.version < 11:
+                return
+            line = b"%b: %b\r\n" % (name, render(ctx))
+            size = len(line) - 4
+            if stream.status != EARLY_HINTS:
+                line = b"HTTP/1.1 103 Early Hints\r\n" + line
+                size += HINT_SIZE
+            stream.status = -1 if last else EARLY_HINTS
+            stream.bytes_out += size
+            stream.front.put(line + b"\r\n" if last else line)
+
+        return hint
+
+    return build
+
+
+EARLY_HINTS: Final = 103
+HINT_SIZE: Final = 43
+"""What the log counts for the start line and the end of a 103 response."""
+
+
+def _hints_go_on(site: Site) -> bool:
+    """Whether the rule behind this one adds to the same 103 response."""
+    rules = site.proxy.rules.get("http-request", []) if site.proxy is not None else []
+    at = next((index for index, rule in enumerate(rules) if rule.span == site.span), len(rules))
+    following = rules[at + 1] if at + 1 < len(rules) else None
+    return following is not None and following.condition is None and following.action.name == "early-hint"
 
 
 @action("set-status", places=("http-response", "http-after-response"), usage="<status> [reason <format>]")

@@ -249,17 +249,23 @@ def wait_for_body(words: Words, site: Site) -> Build:
     return build
 
 
-@action(
-    "wait-for-body",
-    places="http-response",
-    usage="time <time> [at-least <bytes>]",
-    status=Status.UNSAFE,
-    note="bodies of responses are not buffered",
-)
+@action("wait-for-body", places="http-response", usage="time <time> [at-least <bytes>]")
 def wait_for_response_body(words: Words, site: Site) -> Build:
-    """Waits until the body of the response, or at least <bytes> of it, is buffered. Manual 4.2."""
-    _body_arguments(words)
-    return lambda program: lambda ctx: None
+    """Waits until the body of the response, or at least <bytes> of it, is buffered; 504 after <time>. Manual 4.2."""
+    seconds, size = _body_arguments(words)
+
+    def build(program: Any) -> Act:
+        waits = program.waits
+
+        def act(ctx: Any) -> Verdict | None:
+            back = ctx.back
+            if back is None or back.body_done or ctx.response.body:
+                return None
+            return Verdict(Outcome.WAIT, at=1, wait=waits.body(seconds, size))
+
+        return act
+
+    return build
 
 
 @action("pause", places=("http-request", "http-response"), usage="{<time> | <expression>}")
