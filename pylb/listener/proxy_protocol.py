@@ -35,6 +35,7 @@ PP2_UNIQUE_ID: Final = 0x05
 PP2_SSL: Final = 0x20
 PP2_NETNS: Final = 0x30
 
+MOST_OF_VALUE: Final = 1024  # bytes of a value that a format makes
 _MOST_OF_TLV: Final = {PP2_AUTHORITY: 255, PP2_UNIQUE_ID: 128}
 _ADDRESS_SIZE: Final = (0, 12, 36, 216)  # by family nibble: unspecified, IPv4, IPv6, unix
 
@@ -202,7 +203,7 @@ def build(stream: Any, server: Any) -> bytes:
     ends = None if stream is None else _ends(stream.session)
     if server.send_proxy == 1:
         return build_v1(ends)
-    records = [] if stream is None else _records(stream, server.proxy_options)
+    records = [] if stream is None else _records(stream, server)
     return build_v2(ends, records, checksum="crc32c" in server.proxy_options)
 
 
@@ -249,11 +250,13 @@ def build_v2(ends: Ends | None, records: list[tuple[int, bytes]], *, checksum: b
     return front + crc32c(front + bytes(4) + behind).to_bytes(4, "big") + behind
 
 
-def _records(stream: Any, options: tuple[str, ...]) -> list[tuple[int, bytes]]:
-    """The TLVs that `proxy-v2-options` asks for, in HAProxy's order. Facts of TLS come with TLS: a clear connection
-    has no authority, and an SSL record that says so."""
-    found = []
-    if "unique-id" in options:
+def _records(stream: Any, server: Any) -> list[tuple[int, bytes]]:
+    """The TLVs that `set-proxy-v2-tlv-fmt` and `proxy-v2-options` ask for. Facts of TLS come with TLS: a clear
+    connection has no authority, and an SSL record that says so."""
+    options = server.proxy_options
+    found = [(number, make(stream)[:MOST_OF_VALUE]) for number, make in server.records]
+    told = [number for number, _ in found]
+    if "unique-id" in options and PP2_UNIQUE_ID not in told:
         unique = _unique_id(stream)
         if unique:
             found.append((PP2_UNIQUE_ID, unique))

@@ -45,7 +45,10 @@ def equip(backend: Backend, program: Any) -> None:
         check_ports(server, report)
     number_servers(backend.servers)
     for server in backend.servers:
-        outgoing.equip(server, program)
+        try:
+            outgoing.equip(server, program)
+        except ConfigError as error:
+            report.error(error, server.line.span if server.line is not None else NOWHERE)
     backend.retries = max(0, config.get("retries", RETRIES_DEFAULT))
     backend.retry_on, backend.retry_statuses = retries.causes(config.get("retry-on"))
     backend.redispatch = config.get("option redispatch", 0)

@@ -9,12 +9,16 @@ from __future__ import annotations
 import itertools
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from pylb.errors import NOWHERE
 from pylb.http.lists import items
 from pylb.listener.sockets import signature
 from pylb.records.addresses import source, unpack
+from pylb.sample import logformat
+from pylb.sample.scopes import Point
+from pylb.sample.site import Site
 from pylb.server.places import numeric
 
 if TYPE_CHECKING:
@@ -41,6 +45,7 @@ def equip(server: Server, program: Any) -> None:
     server.prepare = prepare(server, program)
     server.attempts = attempts(server)
     server.impersonates = impersonates(server)
+    server.records = tuple(_records(server, program))
 
 
 def prepare(server: Server, program: Any) -> Prepare | None:
@@ -62,6 +67,14 @@ def prepare(server: Server, program: Any) -> Prepare | None:
             step(sock, session)
 
     return run
+
+
+def _records(server: Server, program: Any) -> Iterator[tuple[int, Callable[[Any], bytes]]]:
+    """Formats of TLVs, made ready."""
+    for number, text in server.values.get("set-proxy-v2-tlv-fmt", ()):
+        span = server.line.span if server.line is not None else NOWHERE
+        site = Site(program.config, server.backend.config, "server", Point.BE_SERVER, span, "set-proxy-v2-tlv-fmt")
+        yield number, logformat.parse(text, site).compile(program)
 
 
 def _setting(options: list[tuple[int, int, Any]]) -> Prepare:

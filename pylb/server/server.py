@@ -70,6 +70,7 @@ class Server:
         "port",
         "proxy_options",  # proxy-v2-options words
         "queue",  # server.waiting.Queue: streams that wait for this very server
+        "records",  # (type, function(stream) -> bytes) of set-proxy-v2-tlv-fmt
         "redirect",  # redir prefix as bytes, or b""
         "resolved",  # False while its name is not resolved (init-addr none)
         "send_proxy",  # 0, 1 or 2: version of the PROXY header that opens a connection
@@ -78,6 +79,7 @@ class Server:
         "sockaddr",  # ready for connect_ex; None when `destination` must be asked
         "prepare",  # None, or function(socket, session) before a connect (server/outgoing.py)
         "ramp",  # sixteenths of the weight in force: less than 16 while it starts slowly
+        "warming",  # the timer of a slow start that is under way, else None
         "throttle",  # per cent of maxconn in force while it starts slowly, 100 else
         "tls",  # None: clear; set by the tls room
         "track",  # the server whose state this one follows, or None
@@ -105,6 +107,7 @@ class Server:
         self.prepare: Callable[[Any, Any], None] | None = None
         self.attempts = 1
         self.impersonates = ""
+        self.records: tuple[tuple[int, Callable[[Any], bytes]], ...] = ()
         self.send_proxy = 0
         self.proxy_options: tuple[str, ...] = ()
         self.tls: Any = None
@@ -112,6 +115,7 @@ class Server:
         self.eweight = SCALE
         self.ramp = SCALE
         self.throttle = 100
+        self.warming: Any = None
         self.backup = False
         self.maxconn = self.minconn = self.maxqueue = 0
         self.slowstart = 0.0

@@ -142,9 +142,7 @@ def sni(words: Words, server: ServerLine) -> None:
     server.values["sni"] = text
 
 
-@server_option(
-    "set-proxy-v2-tlv-fmt", usage="(<id>) [<format>]", status=Status.HARMLESS, note="not sent yet", parens=True
-)
+@server_option("set-proxy-v2-tlv-fmt", usage="(<id>) [<format>]", parens=True)
 def set_proxy_tlv(words: Words, server: ServerLine) -> None:
     """An extra record of the PROXY v2 header: its number (0 to 255, also 0x..) in parentheses, and a log-format.
 

@@ -178,7 +178,7 @@ def session(address: Any, local: Any) -> Session:
 
 
 def server(version: int, *options: str) -> Any:
-    return SimpleNamespace(send_proxy=version, proxy_options=options)
+    return SimpleNamespace(send_proxy=version, proxy_options=options, records=())
 
 
 def test_the_header_for_a_server_tells_the_clients_addresses():
