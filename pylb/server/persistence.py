@@ -83,6 +83,13 @@ class Persistence:
         if server.cookie:
             self.values.setdefault(server.cookie, []).append(server)
 
+    def moved(self, server: Server) -> None:
+        """A server's address has changed, and with it a value that is computed from that."""
+        known = server in self.values.get(server.cookie, ())
+        if known and self.secret is not None and not server.values.get("cookie"):
+            self.forget(server)
+            self.learn(server)
+
     def forget(self, server: Server) -> None:
         found = self.values.get(server.cookie)
         if found is not None and server in found:

@@ -72,6 +72,9 @@ def locate(server: Server, packed: bytes, *, port: int | None = None, relative: 
     else:
         server.destination = None
         server.sockaddr = ip_address(packed, server.port)
+    persistence = server.backend.persistence
+    if persistence is not None:
+        persistence.moved(server)
 
 
 def ip_address(packed: bytes, port: int) -> tuple[Any, ...]:

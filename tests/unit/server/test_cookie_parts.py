@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pylb.http.cacheability import judge
 from pylb.http.message import field
+from pylb.server.places import locate
 from pylb.server.visits import decode, encode
 from tests.unit.server.backends import backend_of
 
@@ -34,6 +35,17 @@ def test_dynamic_values_are_haproxys(address: str, value: bytes) -> None:
     servers = backend.servers
     assert [server.cookie for server in servers] == [value, b"own"]
     assert backend.persistence.values[value] == [servers[0]]
+
+
+def test_dynamic_values_follow_the_address() -> None:
+    bench = backend_of(f"{DYNAMIC}server s1 127.0.0.1:1\nserver s2 127.0.0.1:1 cookie own", http=True)
+    backend = bench.backend("b")
+    assert backend is not None
+    moved, own = backend.servers
+    for server in backend.servers:
+        locate(server, bytes([127, 0, 0, 1]), port=18132)
+    assert (moved.cookie, own.cookie) == (b"b7b6804012015736", b"own")
+    assert backend.persistence.values == {moved.cookie: [moved], b"own": [own]}
 
 
 def test_a_server_that_leaves_is_forgotten_and_its_cookie_goes_to_the_next() -> None:
