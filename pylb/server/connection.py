@@ -38,6 +38,8 @@ def open_transport(server: Server, session: Any, poller: Poller) -> Transport | 
 def _open(server: Server, session: Any) -> Any:
     """A socket whose connect is under way, or an errno."""
     family = server.family
+    if server.socks is not None:
+        family = socket.AF_INET if len(server.socks) == 2 else socket.AF_INET6
     try:
         sock = new_socket(family)
     except OSError as failure:
@@ -47,7 +49,7 @@ def _open(server: Server, session: Any) -> Any:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if server.prepare is not None:
             server.prepare(sock, session)
-        target = server.sockaddr
+        target = server.sockaddr if server.socks is None else server.socks
         code = sock.connect_ex(target if target is not None else server.sockaddr_for(session))
     except OSError as failure:
         sock.close()

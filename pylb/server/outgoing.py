@@ -45,6 +45,10 @@ def equip(server: Server, program: Any) -> None:
     server.prepare = prepare(server, program)
     server.attempts = attempts(server)
     server.impersonates = impersonates(server)
+    proxy = server.values.get("socks4")
+    if proxy is not None:
+        found = socket.getaddrinfo(proxy.host or "127.0.0.1", proxy.port, socket.AF_UNSPEC, socket.SOCK_STREAM)
+        server.socks = found[0][4]
     server.records = tuple(_records(server, program))
 
 

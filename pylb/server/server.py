@@ -76,6 +76,7 @@ class Server:
         "send_proxy",  # 0, 1 or 2: version of the PROXY header that opens a connection
         "served",
         "slowstart",  # seconds, 0: none
+        "socks",  # socket address of the SOCKS4 proxy in front of it, or None
         "sockaddr",  # ready for connect_ex; None when `destination` must be asked
         "prepare",  # None, or function(socket, session) before a connect (server/outgoing.py)
         "ramp",  # sixteenths of the weight in force: less than 16 while it starts slowly
@@ -107,6 +108,7 @@ class Server:
         self.prepare: Callable[[Any, Any], None] | None = None
         self.attempts = 1
         self.impersonates = ""
+        self.socks: Any = None
         self.records: tuple[tuple[int, Callable[[Any], bytes]], ...] = ()
         self.send_proxy = 0
         self.proxy_options: tuple[str, ...] = ()

@@ -281,9 +281,9 @@ def namespace(words: Words, server: ServerLine) -> None:
     server.values["namespace"] = name
 
 
-@server_option("socks4", usage="<addr>:<port>", status=Status.UNSAFE, note="connections go directly to the server")
+@server_option("socks4", usage="<addr>:<port>")
 def socks4(words: Words, server: ServerLine) -> None:
-    """A SOCKS4 proxy through which the server is reached."""
+    """A SOCKS4 proxy through which the server is reached; it can only be asked for IPv4 addresses."""
     text = words.next("'socks4' expects <addr>:<port> as argument..")
     try:
         server.values["socks4"] = resolvable(parse_address(text, port="required", descriptors=False))

@@ -17,7 +17,7 @@ from pylb.records.stream import Stream
 from pylb.server import pool, retries, waiting
 from pylb.server.assign import ASSIGNED, FULL, QUEUED, reassign, release
 from pylb.server.connection import open_transport, out_of_resources
-from pylb.stream import ending
+from pylb.stream import ending, socks
 from pylb.stream.answering import answer, fail
 from pylb.stream.ending import mark
 
@@ -58,13 +58,19 @@ def reach(run: Runner, stream: Stream, worker: Worker, outcome: int | None) -> P
         if isinstance(transport, Transport):
             transport.runner = run
             back = H1Back(transport, worker.codec, worker.limits, stream.server)
-            send_head(stream, back)
-            if not transport.out and not transport.error:
-                connected(stream)
-                return back
-            code = yield from connecting(run, stream, worker, transport)
-            if code == 0:
-                return back
+            if stream.server.socks is not None:
+                code = yield from through_proxy(run, stream, worker, transport)
+                if code == 0:
+                    send_head(stream, back)
+                    return back
+            else:
+                send_head(stream, back)
+                if not transport.out and not transport.error:
+                    connected(stream)
+                    return back
+                code = yield from connecting(run, stream, worker, transport)
+                if code == 0:
+                    return back
             back.reset()
         else:
             code = transport
@@ -174,6 +180,18 @@ def connecting(run: Runner, stream: Stream, worker: Worker, transport: Transport
             return errno.ECANCELED
         if reason == TIMEOUT and clock.now >= limit and not transport.error:
             return errno.ETIMEDOUT
+
+
+def through_proxy(run: Runner, stream: Stream, worker: Worker, transport: Transport) -> Part[int]:
+    """The connection leads to a SOCKS4 proxy, which is asked for the server: 0, or an errno."""
+    server = stream.server
+    address = server.sockaddr if server.sockaddr is not None else server.sockaddr_for(stream.session)
+    asked = socks.request(address)
+    if not asked:
+        return errno.EAFNOSUPPORT
+    transport.put(asked)
+    code = yield from connecting(run, stream, worker, transport)
+    return code or (yield from socks.granted(run, stream, worker, transport))
 
 
 def failed(run: Runner, stream: Stream, worker: Worker, code: int) -> Part[int | None]:

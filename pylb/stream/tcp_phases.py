@@ -24,7 +24,7 @@ from pylb.stream import ending
 from pylb.stream.ending import finish, mark
 from pylb.stream.http_phases import http_session
 from pylb.stream.pipe import pipe
-from pylb.stream.reaching import connected, connecting, failed, queued, unserved
+from pylb.stream.reaching import connected, connecting, failed, queued, through_proxy, unserved
 
 if TYPE_CHECKING:
     from pylb.stream.worker import Worker
@@ -164,6 +164,17 @@ def connect(run: Runner, stream: Stream, worker: Worker, outcome: int | None) ->
         transport = open_transport(server, stream.session, worker.poller)
         if isinstance(transport, Transport):
             transport.runner = run
+            if server.socks is not None:
+                code = yield from through_proxy(run, stream, worker, transport)
+                if code == 0:
+                    if server.send_proxy:
+                        transport.put(proxy_protocol.build(stream, server))
+                    return transport
+                transport.close()
+                outcome = yield from failed(run, stream, worker, code)
+                if outcome is None:
+                    return None
+                continue
             if server.send_proxy:
                 transport.put(proxy_protocol.build(stream, server))
                 if not transport.out and not transport.error:
