@@ -85,8 +85,9 @@ _declare("ssl_fc", "bool", (), Scope.SESSION, _false, "True when the client conn
 _declare("ssl_bc", "bool", (), Scope.RESPONSE_INFO, _false, "True when the connection to the server is encrypted.")
 for _name, (_out, _args) in _ABSENT.items():
     _fact = _name.replace("_", " ")
-    _declare(f"ssl_fc_{_name}", _out, _args, Scope.SESSION, _nothing, f"TLS {_fact} of the client connection.")
-    _declare(f"ssl_bc_{_name}", _out, _args, Scope.RESPONSE_INFO, _nothing, f"TLS {_fact} of the server connection.")
+    _absent = _false if _out == "bool" else _nothing
+    _declare(f"ssl_fc_{_name}", _out, _args, Scope.SESSION, _absent, f"TLS {_fact} of the client connection.")
+    _declare(f"ssl_bc_{_name}", _out, _args, Scope.RESPONSE_INFO, _absent, f"TLS {_fact} of the server connection.")
 for _name, (_out, _args) in _FRONT_ONLY.items():
     _bool = _false if _out == "bool" else _nothing
     _declare(_name, _out, _args, Scope.SESSION, _bool, f"TLS fact of the client connection: {_name}.")

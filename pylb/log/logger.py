@@ -211,6 +211,8 @@ class Logger:
         if stream.log_level is not None and number(stream.log_level) == SILENT:
             return
         level = INFO if stream.log_level is None else number(stream.log_level)
+        if stream.response is not None and stream.status < 0:
+            stream.status = stream.response.status
         current.name = spelt(step)
         text = self.format(stream)
         current.name = b""
