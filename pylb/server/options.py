@@ -70,8 +70,8 @@ flag(
 flag("stick", "non-stick", False, doc="Takes back `non-stick` of a default-server line.")
 delay(
     "slowstart",
-    status=Status.HARMLESS,
-    note="works once checks bring servers up",
+    status=Status.FULL,
+    note="",
     doc="Time over which the weight of a server that came up grows to full.",
 )
 

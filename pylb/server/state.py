@@ -8,6 +8,7 @@ Numbers are those of `show servers state` (management manual).
 
 from __future__ import annotations
 
+import asyncio
 import enum
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -88,7 +89,7 @@ def set_operation(server: Server, operation: Operation, cause: str = "") -> None
         return
     if operation is Operation.RUNNING and server.operation is Operation.STOPPED and server.slowstart:
         operation = Operation.STARTING
-        warm(server, 0.0)
+        warm(server, 0.0)  # `refresh` sets the clock going
     elif operation is not Operation.STARTING:
         server.ramp, server.throttle = SCALE, 100
     server.operation = operation
@@ -114,7 +115,7 @@ def set_weight(server: Server, weight: int) -> None:
 def warm(server: Server, elapsed: float) -> bool:
     """Sets the share of its weight that a slowly starting server has after `elapsed` seconds; True while it goes on.
 
-    The health room calls it every twentieth of `slowstart`, followed by `refresh`.
+    Weights grow by sixteenths, as HAProxy's do.
     """
     period = server.slowstart
     if not period or elapsed >= period:
@@ -126,6 +127,36 @@ def warm(server: Server, elapsed: float) -> bool:
     server.ramp = max(1, min(SCALE, int(SCALE * share) + 1))
     server.throttle = max(1, int(100 * share))
     return True
+
+
+def _start_slowly(server: Server) -> None:
+    """A server has come up, or out of maintenance: its weight is set anew every twentieth of `slowstart`, at most once
+    a second. While no event loop runs nobody is served, and the server has its whole weight at once."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    begun = loop.time()
+    pause = max(1.0, server.slowstart / 20)
+
+    def step() -> None:
+        going = warm(server, loop.time() - begun)
+        server.warming = loop.call_later(pause, step) if going else None
+        if not going:
+            server.last_change = clock.now
+        refresh(server, "slowstart")
+
+    server.operation = Operation.STARTING
+    warm(server, 0.0)
+    server.warming = loop.call_later(pause, step)
+
+
+def _stop_warming(server: Server) -> None:
+    server.warming.cancel()
+    server.warming = None
+    server.ramp, server.throttle = SCALE, 100
+    if server.operation is Operation.STARTING:
+        server.operation = Operation.RUNNING
 
 
 def _leaving(server: Server) -> bool:
@@ -142,6 +173,12 @@ def effective_weight(server: Server) -> int:
 def refresh(server: Server, cause: str = "") -> None:
     """Brings `eweight`, `usable`, the algorithm, the queues and the followers in line with the flags."""
     was_usable, was_alive = server.usable, server.alive
+    if server.slowstart:
+        if not alive(server):
+            if server.warming is not None:
+                _stop_warming(server)
+        elif not was_alive and server.warming is None:
+            _start_slowly(server)
     server.eweight = effective_weight(server)
     server.usable = server.eweight > 0
     now_alive = alive(server)
@@ -196,10 +233,12 @@ def follow(follower: Server, leader: Server) -> None:
         admin |= Admin.TRACKED_MAINT
     if leader.admin & IN_DRAIN:
         admin |= Admin.TRACKED_DRAIN
-    if admin != follower.admin or follower.operation is not leader.operation:
+    operation = Operation.RUNNING if leader.operation is Operation.STARTING else leader.operation
+    own = Operation.RUNNING if follower.operation is Operation.STARTING else follower.operation
+    if admin != follower.admin or own is not operation:
         follower.admin = admin
-        follower.operation = leader.operation
-        follower.ramp, follower.throttle = leader.ramp, leader.throttle
+        if own is not operation:
+            follower.operation = operation  # with a slow start of its own, `refresh` begins it
         refresh(follower, "track")
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from pylb.background.runtime.call import Call
 from pylb.background.runtime.output import Row, Value, csv_text, json_row, typed_row
 from pylb.background.runtime.stat_fields import BACKEND_TAGS, FIELDS, HEADER, MODULES, TLS_MODULE
+from pylb.balance.weights import SCALE
 from pylb.clock import clock
 from pylb.registry import Status, command
 from pylb.server.state import Operation, alive
@@ -123,7 +124,7 @@ def _served(c: Any, http: bool) -> Numbers:
 
 def shown_weight(server: Any) -> int:
     """The weight in force, a server that starts slowly having less than its own."""
-    return int((server.weight * server.throttle + 99) // 100)
+    return int((server.weight * server.ramp + SCALE - 1) // SCALE)
 
 
 def server_numbers(server: Any, born: float) -> Numbers:
@@ -160,7 +161,7 @@ def server_numbers(server: Any, born: float) -> Numbers:
     if server.maxqueue:
         numbers["qlimit"] = server.maxqueue
     if server.operation is Operation.STARTING:
-        numbers["throttle"] = server.throttle
+        numbers["throttle"] = 100 * server.ramp // SCALE
     if server.track is not None:
         numbers["tracked"] = f"{server.track.backend.name}/{server.track.name}"
     if server.cookie:
