@@ -11,7 +11,7 @@ from pylb.balance.keywords import kind_of_proxy
 from pylb.config.units import parse_integer
 from pylb.config.words import to_bytes
 from pylb.errors import ConfigError
-from pylb.registry import Status, algorithm
+from pylb.registry import algorithm
 from pylb.sample import expression
 from pylb.sample.values import Absent
 
@@ -32,10 +32,14 @@ def parenthesis(words: Words) -> str | None:
 
 def _positive(words: Words, name: str) -> int:
     got = words.peek() or ""
-    if not got.isdecimal() or int(got) <= 0:
+    digits = re.match(r"\+?[0-9]+", got)
+    value = (int(digits[0][:20]) + 2**31) % 2**32 - 2**31 if digits else 0
+    if value <= 0:
         words.fail(f"balance uri : '{name}' expects a positive integer (got '{got}').", last=False)
     words.next()
-    return int(got)
+    if str(value) != got:
+        words.line.notice(f"balance uri : '{name}' takes '{got}' for {value}.")
+    return value
 
 
 @algorithm("uri", http=True)
@@ -94,14 +98,22 @@ def _levels(text: bytes, depth: int) -> bytes:
     return text[:at]
 
 
-@algorithm("url_param", http=True, status=Status.PARTIAL, note="check_post does not look into the body")
+@algorithm("url_param", http=True)
 def url_param(words: Words, site: Site) -> Build:
-    """The value of a parameter of the query string. Without it, servers take turns."""
+    """The value of a parameter of the query string. Without it, servers take turns.
+
+    With `check_post`, it is looked for in the body of a POST request, too, which is waited for as with
+    `option http-buffer-request`; no more of it is looked at than fits into a buffer.
+    """
+    check_post = False
     name = to_bytes(words.next("balance url_param requires an URL parameter name."))
     if not words.end:
         got = words.next()
         if got != "check_post":
             words.fail(f"balance url_param only accepts 'check_post' modifier (got '{got}').")
+        check_post = True
+        if site.proxy is not None:
+            site.proxy.values["option http-buffer-request"] = True  # HAProxy sets its option, too
         if not words.end:
             parse_integer(words.next())  # an old byte limit, without meaning today
     pattern: Final = re.compile(rb"(?:\A|&)" + re.escape(name) + rb"=([^&]*)")
@@ -113,7 +125,15 @@ def url_param(words: Words, site: Site) -> Build:
         found = pattern.search(request.target.partition(b"?")[2])
         return found[1] if found else None
 
-    return by_bytes(read)
+    def read_post(stream: Any) -> bytes | None:
+        value = read(stream)
+        request = stream.request
+        if value is None and request is not None and request.method == b"POST":
+            found = pattern.search(request.body)
+            value = found[1] if found else None
+        return value
+
+    return by_bytes(read_post if check_post else read)
 
 
 @algorithm("hdr", http=True, parentheses="required")
