@@ -61,6 +61,8 @@ def decide(run: Runner, stream: Stream, worker: Worker, proxy: Any, rules: Any, 
         if kind is Outcome.DROP:
             worker.drop_silently(stream.front.conn)
         stream.front.reset()
+        if rules is stream.frontend.tcp_content:
+            stream.request = None  # HAProxy has not read it yet: the log says <BADREQ>
     elif kind is Outcome.ERROR:
         counters.internal_errors += 1
         stream.keep = False
