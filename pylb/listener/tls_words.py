@@ -103,12 +103,10 @@ def _certificate(words: Words, bind: BindLine, name: str, text: str) -> None:
 
 def _stored(words: Words, bind: BindLine, text: str) -> None:
     """`@store/name` or `@/name`: a certificate that a crt-store has loaded under that name."""
-    store, slash, name = text[1:].partition("/")
-    if not slash:
-        words.fail(f"unable to stat SSL certificate from file '{text}' : No such file or directory.")
-    record = words.line.config.section("crt-store", store)
-    if record is None or name not in record.get("names", ()):
-        words.fail(f"unable to stat SSL certificate from file '{text}' : No such file or directory.")
+    try:
+        tls_files.check_stored(words.line.config, text)
+    except ValueError as error:
+        words.fail(str(error))
     bind.values["certificates"] = bind.values.get("certificates", 0) + 1
 
 
