@@ -95,7 +95,13 @@ SERVER_SIDE = (
         "What health checks send.",
     ),
     Row("option smtpchk", "str?:greeting str?:domain", HARMLESS, "Health checks greet a mail server."),
-    Row("option allbackups", "", HARMLESS, "All backup servers are used together.", negatable=True),
+    Row(
+        "option allbackups",
+        "",
+        FULL,
+        "All backup servers are used together instead of only the first one.",
+        negatable=True,
+    ),
 )
 ANY_SIDE = (
     Row(
