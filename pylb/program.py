@@ -30,6 +30,7 @@ from pylb.log import logger
 from pylb.records.proxy import Backend, Frontend, Proxy
 from pylb.records.stream import Stream
 from pylb.rules import captures, raw_lines, replies, ruleset, switching
+from pylb.rules import forwarded as rfc7239
 from pylb.sample import references, wanted
 from pylb.server import equip, line_checks
 from pylb.server.server import Server
@@ -218,7 +219,7 @@ class Program:
         delay = config.get("tcp-response inspect-delay")
         backend.response_delay = delay / 1000 if delay else None
         backend.pretend_keep_alive = config.option("http-pretend-keepalive")
-        backend.forwarded = forwarded.compile(None, config)
+        backend.forwarded = rfc7239.compile(self, config, forwarded.compile(None, config))
         line_checks.check(self.config, config)
         equip.equip(backend, self)
 
