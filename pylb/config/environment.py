@@ -16,17 +16,19 @@ changed like others and are gone afterwards: neither `show env` nor children see
 def _pair(line: Line) -> tuple[str, str]:
     if len(line.words) < 3:
         raise ConfigError(f"'{line.name}' expects a name and a value.", line.span)
+    if len(line.words) > 3:
+        line.notice(f"'{line.name}' : '{line.words[3]}' has no effect.")  # HAProxy overlooks one word too many
     return line.words[1], line.words[2]
 
 
-@keyword("setenv", places="global", usage="<name> <value>", arity=(0, 2))
+@keyword("setenv", places="global", usage="<name> <value>", arity=(0, 3))
 def setenv(line: Line) -> None:
     """Sets an environment variable, for the rest of the configuration and for the process."""
     name, value = _pair(line)
     line.config.environment[name] = value
 
 
-@keyword("presetenv", places="global", usage="<name> <value>", arity=(0, 2))
+@keyword("presetenv", places="global", usage="<name> <value>", arity=(0, 3))
 def presetenv(line: Line) -> None:
     """Sets an environment variable unless there is one of that name, even an empty one."""
     name, value = _pair(line)

@@ -180,7 +180,10 @@ _STOPS: Final = {
 """Where HAProxy looks at no argument once it has warned."""
 
 
-_KEPT: Final = ("default_backend", "use_backend")
+_KEPT: Final = (
+    *("default_backend", "use_backend", "use-server"),
+    *("external-check command", "external-check path", "option external-check"),
+)
 """Words that a section keeps although they have no effect there: what they name has to exist (config/resolve.py)."""
 
 
@@ -196,8 +199,11 @@ def _try_out(line: Line, name: str) -> None:
     trial.name, trial.negated, trial.reset = name, line.negated, line.reset
     check_arity(word, trial)
     word.factory(trial)
-    if name in _KEPT:
-        line.record.values[name] = record.values[name]
+    if name in _KEPT and name in record.values:
+        value = record.values[name]
+        before = line.record.values.get(name) if isinstance(value, list) else None
+        line.record.values[name] = [*before, *value] if before else value
+        line.record.where[name] = line.span
         line.record.where[name] = record.where[name]
 
 

@@ -172,7 +172,7 @@ def check_http_only(config: Configuration, proxy: ProxyConfig) -> None:
         (True, HTTP_BOTH_OPTIONS),
     ):
         for name, stored in names if sided else ():
-            if proxy.get(f"option {stored}"):
+            if proxy.get(f"option {stored}") and f"option {stored}" in proxy.where:  # written, not set by another word
                 warn(f"'option {name}' ignored for {who} as it requires HTTP mode.")
     usesrc = (proxy.get("source") or {}).get("usesrc") if isinstance(proxy.get("source"), dict) else None
     if isinstance(usesrc, str) and usesrc.startswith("hdr_ip("):
@@ -182,7 +182,7 @@ def check_http_only(config: Configuration, proxy: ProxyConfig) -> None:
 
 def check_external(config: Configuration, proxy: ProxyConfig) -> None:
     """`option external-check` runs programs only where global allows it."""
-    if not proxy.is_back or not proxy.get("option external-check"):
+    if not proxy.get("option external-check"):
         return
     where = f"Proxy '{proxy.name}' : 'option external-check' unable to find required"
     if not config.globals.get("external-check"):
@@ -225,8 +225,6 @@ def check_email(config: Configuration, proxy: ProxyConfig) -> None:
 
 def check_programs(config: Configuration, proxy: ProxyConfig) -> None:
     """Words of external checks without `option external-check`, and states that are nowhere."""
-    if not proxy.is_back:
-        return
     who, warn = label(proxy), config.report.warning
     for name in ("command", "path"):
         if f"external-check {name}" in proxy.values and not proxy.get("option external-check"):
@@ -238,6 +236,13 @@ def check_programs(config: Configuration, proxy: ProxyConfig) -> None:
             "not set.",
             proxy.where.get("external-check command", proxy.span),
         )
+    if not proxy.is_back:
+        for rule in proxy.get("use-server", ()):
+            if rule.format is None:
+                config.report.alert(
+                    f"{who} : unable to find server '{rule.name}' referenced in a 'use-server' rule.", rule.span
+                )
+        return
     if proxy.get("load-server-state-from-file") == "global" and not config.globals.get("server-state-file"):
         warn(
             f"backend '{proxy.name}' configured to load server state file from global section 'server-state-file' "

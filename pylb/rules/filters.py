@@ -14,6 +14,7 @@ from typing import Any, Final
 from pylb import registry
 from pylb.config import units
 from pylb.config.model import Configuration, ProxyConfig
+from pylb.config.resolve import label
 from pylb.config.words import Line, Words
 from pylb.errors import ConfigError, Span, did_you_mean
 from pylb.registry import Kind, Status, keyword
@@ -83,7 +84,7 @@ def _cache(words: Words, line: FilterLine) -> None:
     def check(config: Configuration) -> None:
         if config.section("cache", name) is None and not proxy.get("disabled"):
             config.report.alert(
-                f"config: proxy '{proxy.name}': unable to find the cache '{name}' referenced by the filter 'cache'.",
+                f"config: {label(proxy)}: unable to find the cache '{name}' referenced by the filter 'cache'.",
                 line.span,
             )
 
@@ -136,7 +137,23 @@ def _spoe(words: Words, line: FilterLine) -> None:
     if "config" not in line.values:
         words.fail("'spoe' : missing config file")
     line.name = line.values.get("engine", "")
-    _file(words, line.values["config"], "Could not open configuration file {path} : {reason}")
+    path = line.values["config"]
+    _file(words, path, "Could not open configuration file {path} : {reason}")
+    if not _has_agent(path, line.name):
+        words.fail(f"No SPOE agent found in file {path}")
+
+
+def _has_agent(path: str, engine: str) -> bool:
+    """Whether an agent is described in the part of the file that belongs to the engine: behind a line `[engine]`."""
+    scope = ""
+    with open(path, encoding="utf-8", errors="surrogateescape") as lines:
+        for text in lines:
+            word = text.strip()
+            if word.startswith("[") and "]" in word:
+                scope = word[1 : word.index("]")]
+            elif scope == engine and word.split(" ", 1)[0] == "spoe-agent":
+                return True
+    return False
 
 
 def _tracing(words: Words, line: FilterLine) -> None:

@@ -133,7 +133,8 @@ def _offset(data: bytes) -> int:
 
 
 def status_of(text: str) -> int:
-    return units.parse_integer(text)
+    """A status as HAProxy reads it: into 32 bits, a larger number is another one."""
+    return (units.parse_integer(text) + 2**31) % 2**32 - 2**31
 
 
 _PAYLOADS: Final = ("string", "file", "lf-string", "lf-file")
@@ -323,7 +324,8 @@ def http_error(line: Line) -> None:
         raise ConfigError(f"http-error : {error.message}", error.span, error.hint) from None
     if reply.status not in BODIES:
         raise ConfigError(f"http-error: status code '{reply.status}' not handled.", line.spans[-1])
-    words.finish()
+    if not words.end:
+        raise ConfigError(f"http-error : unknown keyword '{words.peek()}'.", words.span)
     _keep(line, reply)
 
 

@@ -28,6 +28,7 @@ HAProxy 2.6 is asked; newer words have tests of their own beside the manual.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import subprocess
@@ -181,6 +182,8 @@ class _File:
         for number, (first, _, last) in enumerate(self.spans):
             if first <= line <= last:
                 return number
+        if not line and not named and len(self.spans) == 1:
+            return 0  # without a place: nobody else can be meant
         return int(named[1]) if named and int(named[1]) < len(self.spans) else None
 
 
@@ -188,7 +191,7 @@ def _neutral(message: str, path: str) -> str:
     message = re.sub(r"\bm\d+m\b", "NAME", message.split("\n", maxsplit=1)[0])
     message = message.replace(path, "FILE")
     message = re.sub(r"FILE:\d+", "FILE", message)
-    message = re.sub(r";? ?did you mean .*", "", message)
+    message = re.sub(r"[;.]? ?[Dd]id you mean .*", "", message)
     return message.strip().removesuffix(".")  # it stands where no suggestion does
 
 
@@ -251,6 +254,16 @@ def _verdicts(file: _File, said: list[tuple[str, int, str]], path: str) -> dict[
     return found
 
 
+@functools.cache
+def _known(prelude: str) -> frozenset[str]:
+    """What is said of a file without any case, and tells no place."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "none.cfg")
+        path.write_text(_BASE + prelude, "utf-8", "surrogateescape")
+        both = _said_by_haproxy(path) + _said_by_pylb(path)
+    return frozenset(message for _, line, message in both if not line)
+
+
 def _ask(cases: Sequence[Case], prelude: str, wrong_end: bool, path: Path) -> tuple[list[Verdict], list[Verdict], int]:
     """Both verdicts of each case, and how many cases HAProxy has read."""
     file = _File.of(cases, prelude, wrong_end)
@@ -259,6 +272,8 @@ def _ask(cases: Sequence[Case], prelude: str, wrong_end: bool, path: Path) -> tu
         asked = beside.submit(_said_by_haproxy, path)
         answered = _said_by_pylb(path)
         said = asked.result()
+    known = _known(prelude)
+    said, answered = ([each for each in side if each[2] not in known] for side in (said, answered))
     read = len(cases)
     if wrong_end and not any(_LAST in message for _, _, message in said):
         last = max((line for level, line, _ in said if level == ERROR), default=0)
@@ -322,14 +337,15 @@ def compare(cases: Iterable[Case], prelude: str = "", *, finish: bool = True) ->
 
 
 def confirmed(cases: Iterable[Case], prelude: str = "") -> Iterator[Difference]:
-    """The differences of `compare`; where one side accepts, those that remain when the case is alone in a file.
+    """The differences of `compare`; differences of severity are those that remain when the case is alone in a file.
 
-    What comes out after parsing may not be reached in a file of many cases, and each side has its own order.
+    What comes out after parsing may not be reached in a file of many cases, each side has its own order, some lines
+    of a file exclude each other, and some messages tell no place.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "alone.cfg")
         for each in compare(cases, prelude):
-            if OK in (each.theirs.level, each.ours.level):
+            if each.weight == "severity":
                 (theirs,), (ours,), _ = _ask([each.case], prelude, False, path)
                 each = Difference(each.case, theirs, ours)
             if each.theirs != each.ours:

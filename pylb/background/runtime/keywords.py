@@ -10,7 +10,7 @@ from typing import Any
 
 from pylb.config.model import BindLine
 from pylb.config.units import BadCharacter, parse_integer, parse_time, time_error
-from pylb.config.words import Line
+from pylb.config.words import Line, Words
 from pylb.errors import ConfigError, did_you_mean
 from pylb.listener.bind import Listener, parse_addresses, parse_options, resolve
 from pylb.records.proxy import Frontend
@@ -27,8 +27,21 @@ def stats_socket(line: Line) -> None:
     words = line.args()
     text = words.next("'stats socket' in global section expects an address or a path to a UNIX socket")
     parsed = BindLine(parse_addresses(text, "'stats socket'", words), line.span, {"text": text})
-    parse_options(words, parsed, "'stats socket'")
+    _options(words, parsed)
     line.record.append("stats socket", parsed, line.span)
+
+
+def _options(words: Words, parsed: BindLine) -> None:
+    """The options of `bind`, with mistakes told as HAProxy tells them here: what an option says stands in quotes."""
+    try:
+        parse_options(words, parsed, "'stats socket'")
+    except ConfigError as error:
+        said = error.message.removeprefix("'stats socket'")
+        if said.startswith(": "):  # an unknown word
+            said = f" {said}".replace("; did you", ". Did you")
+        else:
+            said = f" : '{said.removeprefix(' : ')}'"
+        raise ConfigError(f"'stats socket'{said}", error.span, error.hint) from None
 
 
 @keyword("stats timeout", places="global", usage="<time>")
