@@ -76,7 +76,7 @@ for _name, _doc in (
     ("check-pool-conn-name", "The name of the pool's connections that checks may use."),
     ("healthcheck", "The healthcheck section that says how the server is checked."),
 ):
-    text(_name, f"'{_name}' expects a name.", status=Status.HARMLESS, note="kept for its subject", doc=_doc)
+    text(_name, f"'{_name}' expects a name.", status=Status.HARMLESS, note="health checks come later", doc=_doc)
 
 text(
     "cc",

@@ -45,7 +45,7 @@ def text(line: str) -> str:
 def test_a_valid_line_is_accepted_and_a_start_refused(line: str) -> None:
     config = judged(text(line))
     assert said(config) == []
-    assert [use.word.name for use in config.inert(Status.UNSAFE)] == [line.split()[0]]
+    assert [use.word.name for use in config.inert(Status.UNSAFE)] == [line.split(maxsplit=1)[0]]
 
 
 @pytest.mark.parametrize("line", WRONG)
