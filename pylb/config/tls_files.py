@@ -170,6 +170,13 @@ def check_client_certificate(path: str) -> None:
     check_certificate(path, folders=False)
 
 
+def check_signer(path: str) -> None:
+    """An authority that signs what is generated: one file with its certificate and key."""
+    if not os.path.exists(path):
+        raise ValueError(f"cannot open the file '{path}'.")
+    _check_pair(path)
+
+
 def authorities(path: str) -> None:
     """Demands a file with certificates or revocation lists, or a folder."""
     if path == "@system-ca" or os.path.isdir(path):

@@ -9,6 +9,8 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Final
 
+from pylb.config import tls_files
+
 if TYPE_CHECKING:
     from pylb.config.model import BindLine
     from pylb.errors import Report
@@ -52,19 +54,33 @@ def check(name: str, bind: BindLine, report: Report) -> None:
         return
     place = f"[{bind.span.file}:{bind.span.line}]"
     where = f"for bind '{values.get('text', '')}' at {place}"
-    if not values.get("certificates") and not values.get("generate-certificates"):
-        if not values.get("strict-sni"):
+    generated = values.get("generate-certificates")
+    if not values.get("certificates"):
+        if generated or not values.get("strict-sni"):
             report.alert(f"Proxy '{name}': no SSL certificate specified {where} (use 'crt').")
             return
         report.warning(f"Proxy '{name}': no SSL certificate specified {where}, ssl connections will fail (use 'crt').")
-    if values.get("generate-certificates") and not values.get("ca-sign-file"):
-        report.alert(
-            f"Proxy '{name}': cannot enable certificate generation, no CA certificate File configured at {place}."
-        )
     if values.get("verify") in ("optional", "required") and not (values.get("ca-file") or values.get("ca-verify-file")):
         report.alert(f"Proxy '{name}': verify is enabled but no CA file specified {where}.")
     _check_versions(name, values, where, report)
     _check_algorithms(name, values, where, report)
+    if generated:
+        _check_signer(name, values.get("ca-sign-file", ""), place, report)
+
+
+def _check_signer(name: str, path: str, place: str, report: Report) -> None:
+    """Who generates certificates needs an authority to sign them."""
+    if not path:
+        report.alert(
+            f"Proxy '{name}': cannot enable certificate generation, no CA certificate File configured at {place}."
+        )
+        return
+    try:
+        tls_files.check_signer(path)
+    except ValueError as error:
+        report.alert(
+            f"Proxy '{name}': Failed to read CA certificate file '{path}' at {place}. Chain loading failed: {error}"
+        )
 
 
 def _check_versions(name: str, values: dict[str, object], where: str, report: Report) -> None:
@@ -79,7 +95,14 @@ def _check_versions(name: str, values: dict[str, object], where: str, report: Re
             f"Proxy '{name}': no-sslv3/no-tlsv1x are ignored {where}. Use only 'ssl-min-ver' and 'ssl-max-ver' to fix."
         )
         refused = []
-    start = low if low is not None else _DEFAULT_OLDEST if high is None or high >= _DEFAULT_OLDEST else _OLDEST
+    if low is None and high is not None and high < _DEFAULT_OLDEST:
+        report.warning(
+            f"Proxy '{name}': Ambiguous configuration {where}: the ssl-min-ver value is not configured and the "
+            f"ssl-max-ver value is lower than the default ssl-min-ver value ({VERSIONS[_DEFAULT_OLDEST]}). Setting the "
+            f"ssl-min-ver to {VERSIONS[high]}. Use 'ssl-min-ver' to fix this."
+        )
+        low = high
+    start = low if low is not None else _DEFAULT_OLDEST
     if refused:
         start = _OLDEST
     usable = [i for i in range(max(_OLDEST, start), (high if high is not None else 4) + 1) if i not in refused]

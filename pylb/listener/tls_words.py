@@ -43,7 +43,6 @@ _VALUES = {
     "alpn": ("the comma-delimited ALPN protocol suite", "Application protocols to offer, in order."),
     "ca-file": ("CAfile path", "Certificate authorities that client certificates are checked against."),
     "ca-ignore-err": ("error IDs list", "Verification errors of CA certificates to overlook."),
-    "ca-sign-file": ("CAfile path", "CA that signs generated certificates."),
     "ca-sign-pass": ("CAkey password", "Password of the key in ca-sign-file."),
     "ca-verify-file": ("CAfile path", "Further authorities that are not announced to clients."),
     "ciphers": ("cipher suite", "Ciphers up to TLS 1.2, in OpenSSL's notation."),
@@ -192,6 +191,12 @@ def _verify(words: Words, bind: BindLine) -> None:
     bind.values["verify"] = text
 
 
+def _signer(words: Words, bind: BindLine) -> None:
+    """CA that signs generated certificates, with its key; looked at when `generate-certificates` is there too."""
+    path = words.next("'ca-sign-file' : missing CAfile path")
+    bind.values["ca-sign-file"] = tls_files.located(path, tls_files.base_of(words.line.config, "ca-base"))
+
+
 for _name, _doc in _FLAGS.items():
     _flag(_name, _doc)
 for _name, (_missing, _doc) in _VALUES.items():
@@ -199,3 +204,4 @@ for _name, (_missing, _doc) in _VALUES.items():
 _version("ssl-min-ver", "Lowest TLS version.")
 _version("ssl-max-ver", "Highest TLS version.")
 declare(Kind.BIND, "verify", _verify, usage="none|optional|required", status=Status.UNSAFE, note=_NOTE)
+declare(Kind.BIND, "ca-sign-file", _signer, usage="<path>", status=Status.UNSAFE, note=_NOTE)

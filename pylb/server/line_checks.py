@@ -76,6 +76,12 @@ def _check_tls(config: Configuration, proxy: ProxyConfig, server: ServerLine, la
     if trusted == "required" and not values.get("ca-file"):
         report.alert(f"{label}{_VERIFY}", span)
     kind = "proxy" if proxy.kind == "listen" else proxy.kind
+    bounded = "force version" in values or "ssl-min-ver" in values or "ssl-max-ver" in values
+    if bounded and any(_refuses(values, version) for version in VERSIONS):
+        report.warning(
+            f"{label}no-sslv3/no-tlsv1x are ignored for this server. Use only 'ssl-min-ver' and 'ssl-max-ver' to fix.",
+            span,
+        )
     if not _versions(values):
         report.alert(
             f"{label}{kind} '{proxy.name}': all SSL/TLS versions are disabled for server '{server.name}'.", span
