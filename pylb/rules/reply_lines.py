@@ -206,9 +206,8 @@ def _header(words: Words, site: Site, reply: ReplyLine) -> None:
     message = "'hdr' expects <name> and <value> as arguments"
     name = words.next(message)
     value = words.next(message)
-    if name.lower() in ("content-length", "transfer-encoding", "connection"):
-        line = words.line
-        line.warning(f"{name.lower()} : header ignored by the http reply.")
+    if name.lower() in ("content-length", "transfer-encoding"):
+        words.line.warning(f"header '{name}' always ignored by the http reply.")
         return
     reply.fields.append((to_bytes(name).lower(), logformat.parse(value, site)))
 

@@ -31,7 +31,7 @@ REDIRECTABLE: Final = frozenset((b"GET", b"HEAD"))
 def reach(run: Runner, stream: Stream, worker: Worker, outcome: int | None) -> Part[H1Back | None]:
     """A connection that carries the request's head, or None when the stream was answered instead."""
     if stream.front.broken and stream.request.held:
-        _left_while_held(stream)
+        yield from _left_while_held(run, stream, worker)
         return None
     while True:
         while outcome == QUEUED:
@@ -90,15 +90,16 @@ def unserved(stream: Stream, outcome: int | None) -> bytes:
     return ending.QUEUE
 
 
-def _left_while_held(stream: Stream) -> None:
-    """The client left before all of its body had come: there is nobody to answer, and nothing for a server."""
+def _left_while_held(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
+    """The client left before all of its body had come: nothing for a server, and 400 for who may still listen (as
+    HAProxy since 2.8; 2.6 says nothing and logs -1)."""
     release(stream)
     counters = stream.frontend.counters
     counters.cli_aborts += 1
     stream.backend.counters.cli_aborts += 1
     stream.server = None
     stream.keep = False
-    mark(stream, ending.CLIENT, ending.REQUEST)
+    yield from fail(run, stream, worker, 400, ending.CLIENT, ending.REQUEST)
 
 
 def _sent_away(run: Runner, stream: Stream, worker: Worker) -> Coroutine:

@@ -525,6 +525,10 @@ DIFFERENT: dict[str, dict[str, str]] = {
     "upload stalls, both timeouts": {"state": "cD--", "status": "408"},
     # 2.6 holds the client's connection for `timeout client` although the server has closed and nobody takes the rest
     "early answer": {"state": "----", "status": "413"},
+    # 2.6 says nothing and logs -1; newer versions answer 400
+    "body waited for, half-close": {"state": "CR--", "status": "400", "backend": "be_plain", "server": "<NOSRV>"},
+    "body waited for, close": {"state": "CR--", "status": "400", "backend": "be_plain", "server": "<NOSRV>"},
+    "body waited for, reset": {"state": "CR--", "status": "400", "backend": "be_plain", "server": "<NOSRV>"},
     # 2.6 closes without a word; the client deserves its 502
     "server resets an upload": {"state": "SH--", "status": "502"},
 }
