@@ -39,7 +39,7 @@ def _open(server: Server, session: Any) -> Any:
     """A socket whose connect is under way, or an errno."""
     family = server.family
     if server.socks is not None:
-        family = socket.AF_INET if len(server.socks) == 2 else socket.AF_INET6
+        family = _family(server.socks)
     try:
         sock = new_socket(family)
     except OSError as failure:
@@ -58,6 +58,12 @@ def _open(server: Server, session: Any) -> Any:
         sock.close()
         return code
     return sock
+
+
+def _family(sockaddr: Any) -> socket.AddressFamily:
+    if not isinstance(sockaddr, tuple):
+        return socket.AF_UNIX
+    return socket.AF_INET if len(sockaddr) == 2 else socket.AF_INET6
 
 
 def out_of_resources(code: int) -> bool:

@@ -19,10 +19,10 @@ from pylb.records.addresses import source, unpack
 from pylb.sample import logformat
 from pylb.sample.scopes import Point
 from pylb.sample.site import Site
-from pylb.server.places import numeric
+from pylb.server.places import numeric, unix_address
 
 if TYPE_CHECKING:
-    from pylb.config.model import ProxyConfig
+    from pylb.config.model import Address, ProxyConfig
     from pylb.server.server import Server
 
 Prepare = Callable[[Any, Any], None]
@@ -47,9 +47,15 @@ def equip(server: Server, program: Any) -> None:
     server.impersonates = impersonates(server)
     proxy = server.values.get("socks4")
     if proxy is not None:
-        found = socket.getaddrinfo(proxy.host or "127.0.0.1", proxy.port, socket.AF_UNSPEC, socket.SOCK_STREAM)
-        server.socks = found[0][4]
+        server.socks = _socks(proxy)
     server.records = tuple(_records(server, program))
+
+
+def _socks(proxy: Address) -> Any:
+    """Where the SOCKS4 proxy listens, for connect(); its name was known when the line was read."""
+    if proxy.family in ("unix", "abns", "abnsz"):
+        return unix_address(proxy.family, proxy.host)
+    return socket.getaddrinfo(proxy.host or "127.0.0.1", proxy.port, socket.AF_UNSPEC, socket.SOCK_STREAM)[0][4]
 
 
 def prepare(server: Server, program: Any) -> Prepare | None:

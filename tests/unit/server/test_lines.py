@@ -120,6 +120,19 @@ def test_addresses_are_ready_to_connect(address: str, family: int, sockaddr: Any
 
 
 @pytest.mark.parametrize(
+    ("address", "sockaddr"),
+    [
+        ("127.0.0.1:1080", ("127.0.0.1", 1080)),
+        ("[::1]:1080", ("::1", 1080, 0, 0)),
+        ("/run/x.sock", "/run/x.sock"),
+        ("abns@name", b"\0name".ljust(108, b"\0")),
+    ],
+)
+def test_a_socks_proxy_may_listen_anywhere(address: str, sockaddr: Any) -> None:
+    assert backend_of(f"server s 127.0.0.1:80 socks4 {address}").b.servers[0].socks == sockaddr
+
+
+@pytest.mark.parametrize(
     ("address", "expected"),
     [
         ("10.0.0.1", ("10.0.0.1", 8080)),
