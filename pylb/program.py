@@ -29,7 +29,7 @@ from pylb.listener.bind import Listener, compile_binds
 from pylb.log import logger
 from pylb.records.proxy import Backend, Frontend, Proxy
 from pylb.records.stream import Stream
-from pylb.rules import captures, raw_lines, replies, ruleset, switching
+from pylb.rules import captures, header_names, raw_lines, replies, ruleset, switching
 from pylb.rules import forwarded as rfc7239
 from pylb.sample import references, wanted
 from pylb.server import equip, line_checks
@@ -168,7 +168,9 @@ class Program:
     def _rules(self, proxy: Proxy) -> None:
         config = proxy.config
         rules = config.rules
-        proxy.http_request = ruleset.compile(rules.get("http-request", []), self)
+        proxy.http_request = header_names.restrict(
+            ruleset.compile(rules.get("http-request", []), self), config.get("option http-restrict-req-hdr-names")
+        )
         proxy.http_response = ruleset.compile(rules.get("http-response", []), self)
         proxy.http_after_response = ruleset.compile(rules.get("http-after-response", []), self)
         proxy.tcp_content = ruleset.compile(rules.get("tcp-request content", []), self)

@@ -123,8 +123,9 @@ ANY_SIDE = (
     Row(
         "option http-restrict-req-hdr-names",
         "preserve|delete|reject",
-        UNSAFE,
-        "What odd header names lead to.",
+        FULL,
+        "What becomes of requests with header names of other characters than letters, digits and `-`: they pass, lose "
+        "these headers, or are rejected with 403; judged behind the section's http-request rules.",
         missing="missing parameter. " + HEADER_NAMES,
         wrong="invalid parameter '{got}'. " + HEADER_NAMES,
         surplus="'option' cannot handle unexpected argument '{got}'.",

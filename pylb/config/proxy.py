@@ -258,7 +258,7 @@ FLAGS: tuple[tuple[str, tuple[str, ...], Status, str], ...] = (
     ("log-health-checks", BACK, HARMLESS, "Every change of a health check's result is logged."),
     ("log-separate-errors", FRONT, FULL, "Streams with errors are logged at level err."),
     ("logasap", FRONT, FULL, "The log line is written at the response head instead of the end."),
-    ("nolinger", PROXY, PARTIAL, "Connections are closed with a reset: clients'; of a backend it says nothing yet."),
+    ("nolinger", PROXY, FULL, "Connections are closed with a reset: a frontend's to clients, a backend's to servers."),
     (
         "prefer-last-server",
         BACK,
@@ -269,14 +269,14 @@ FLAGS: tuple[tuple[str, tuple[str, ...], Status, str], ...] = (
     ("splice-auto", PROXY, HARMLESS, "The kernel may move data between sockets."),
     ("splice-request", PROXY, HARMLESS, "The kernel moves data of requests between sockets."),
     ("splice-response", PROXY, HARMLESS, "The kernel moves data of responses between sockets."),
-    ("srvtcpka", BACK, HARMLESS, "TCP keep-alive probes to servers."),
+    ("srvtcpka", BACK, FULL, "TCP keep-alive probes to servers."),
     (
         "tcp-smart-accept",
         FRONT,
         FULL,
         "The ACK of a client's first data waits for an answer to go with. On by itself where HTTP is spoken.",
     ),
-    ("tcp-smart-connect", BACK, HARMLESS, "The ACK that completes a connect is delayed."),
+    ("tcp-smart-connect", BACK, FULL, "The ACK that completes a connect waits for the request to go with."),
     (
         "transparent",
         BACK,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pylb.mux.h1 import H1Back, H1Front
     from pylb.server.server import Server
 
+PURGE_DELAY: Final = 5000  # milliseconds
 OWN_MAX: Final = 5  # idle connections that one client keeps for itself; the default of max-session-srv-conns
 
 
@@ -124,8 +125,9 @@ def forget_stale(server: Server) -> None:
         back.conn.abandon()
 
 
-def purge(server: Server, before: float) -> int:
-    """Closes the connections that have been idle since `before` or longer; returns how many."""
+def purge(server: Server, now: float) -> int:
+    """Closes the connections that have been idle for `pool-purge-delay` or longer; returns how many."""
+    before = now - server.values.get("pool-purge-delay", PURGE_DELAY) / 1000
     stale = [back for back in server.idle if back.idle_since <= before]
     for back in stale:
         server.idle.remove(back)

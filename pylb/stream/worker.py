@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from pylb.records.stream import Stream
 
 RENEW_SECONDS: Final = 10
-POOL_PURGE_SECONDS: Final = 5.0  # HAProxy: tune of pool-purge-delay
 
 
 class ErrorCapture:
@@ -278,7 +277,7 @@ class Worker:
         now = clock.now
         for server in self._servers:
             if server.idle:
-                pool.purge(server, now - POOL_PURGE_SECONDS)
+                pool.purge(server, now)
         self._ticker = loop.call_later(1.0 - now % 1.0 + 0.001, self._tick, loop)
 
     def stop_accepting(self) -> None:
