@@ -73,13 +73,18 @@ def _lua(words: Words, line: FilterLine) -> None:
 
 
 def _compression(words: Words, line: FilterLine) -> None:
-    """Compresses as the `compression` lines say."""
+    """Compresses as the `compression` lines say; once in a section."""
+    proxy = words.line.proxy
+    if any(other.kind == "compression" for other in proxy.get("filter", ())):
+        raise ConfigError(f"{proxy.name}: Proxy supports only one compression filter", line.span)
 
 
 def _cache(words: Words, line: FilterLine) -> None:
     """Uses a cache; the line says where among other filters."""
     _named(words, line, "cache")
     proxy, name = words.line.proxy, line.name
+    if any(other.kind == "cache" and other.name == name for other in proxy.get("filter", ())):
+        raise ConfigError(f"{proxy.name}: multiple explicit declarations of the cache filter '{name}'", line.span)
 
     def check(config: Configuration) -> None:
         if config.section("cache", name) is None and not proxy.get("disabled"):
