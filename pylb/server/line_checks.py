@@ -20,6 +20,10 @@ _VERIFY: Final = (
     "the server's certificate, please set an explicit 'verify none' statement on the 'server' line, or use "
     "'ssl-server-verify none' in the global section to disable server-side verifications by default."
 )
+_CHECKS: Final = (
+    *(f"option {kind}-check" for kind in ("tcp", "pgsql", "redis", "mysql", "ldap", "spop", "external")),
+    *("option httpchk", "option ssl-hello-chk", "option smtpchk"),
+)
 _RETRIES: Final = frozenset(("conn-failure", "empty-response", "response-timeout"))
 
 
@@ -36,6 +40,13 @@ def check(config: Configuration, proxy: ProxyConfig) -> None:
                 server.span,
             )
         _check_protocol(config.report, proxy, server)
+        _check_check(config.report, proxy, server)
+    if proxy.http and not proxy.get("use-fcgi-app"):
+        lost = next((server for server in proxy.servers if server.values.get("proto") == "fcgi"), None)
+        if lost is not None:
+            config.report.alert(
+                f"proxy '{proxy.name}': FCGI server '{lost.name}' has no FCGI app configured.", lost.span
+            )
 
 
 def check_dynamic(config: Configuration, proxy: ProxyConfig, server: ServerLine) -> None:
@@ -61,6 +72,26 @@ def _check_protocol(report: Report, proxy: ProxyConfig, server: ServerLine) -> N
         report.alert(
             f"{kind} '{proxy.name}' : MUX protocol '{proto}' is not usable for server '{server.name}' at {where}."
         )
+
+
+def _check_check(report: Report, proxy: ProxyConfig, server: ServerLine) -> None:
+    """The protocol of checks: HTTP's for HTTP checks, none for all the others."""
+    proto = server.values.get("check-proto")
+    if proto is None or not server.values.get("check"):
+        return
+    if (proto == "none") == _http_checked(proxy):
+        kind = "proxy" if proxy.kind == "listen" else proxy.kind
+        report.alert(
+            f"config: {kind} '{proxy.name}': server '{server.name}' uses an incompatible MUX protocol for the selected "
+            "check type"
+        )
+
+
+def _http_checked(proxy: ProxyConfig) -> bool:
+    """Whether checks are HTTP's: of several kinds the last one counts."""
+    kinds = [name for name in _CHECKS if proxy.get(name)]
+    last = max(kinds, key=lambda name: proxy.where[name].line if name in proxy.where else 0, default="")
+    return last == "option httpchk"
 
 
 def _check_tls(config: Configuration, proxy: ProxyConfig, server: ServerLine, label: str) -> None:

@@ -161,6 +161,32 @@ def test_protocols_have_to_fit_the_mode(header: str, protocol: str, usable: bool
     assert (alerts == []) if usable else only(alerts, sentence)
 
 
+@pytest.mark.parametrize(
+    ("check", "protocol", "usable"),
+    [
+        ("", "none", True),
+        ("", "h1", False),
+        ("option tcp-check", "fcgi", False),
+        ("option smtpchk", "h2", False),
+        ("option httpchk", "h1", True),
+        ("option httpchk", "none", False),
+        ("option httpchk\n    option tcp-check", "none", True),
+        ("option tcp-check\n    option httpchk", "none", False),
+    ],
+)
+def test_protocols_of_checks_have_to_fit_the_last_kind_of_check(check: str, protocol: str, usable: bool) -> None:
+    lines = f"    {check}\n"
+    sentence = "config: backend 'b': server 's' uses an incompatible MUX protocol for the selected check type"
+    assert judged(f"check check-proto {protocol}", lines=lines)[0] == ([] if usable else [sentence])
+    assert judged(f"check-proto {protocol}", lines=lines) == ([], [])  # nobody checks
+
+
+def test_fcgi_servers_need_an_application() -> None:
+    assert judged("proto fcgi")[0] == ["proxy 'b': FCGI server 's' has no FCGI app configured."]
+    application = "fcgi-app a\n    docroot /srv\n"
+    assert judged("proto fcgi", before=application, lines="    use-fcgi-app a\n") == ([], [])
+
+
 # -- data with the SYN
 
 
