@@ -21,7 +21,7 @@ _VERIFY: Final = (
     "'ssl-server-verify none' in the global section to disable server-side verifications by default."
 )
 _CHECKS: Final = (
-    *(f"option {kind}-check" for kind in ("tcp", "pgsql", "redis", "mysql", "ldap", "spop", "external")),
+    *(f"option {kind}-check" for kind in ("tcp", "pgsql", "redis", "mysql", "ldap", "spop")),
     *("option httpchk", "option ssl-hello-chk", "option smtpchk"),
 )
 _RETRIES: Final = frozenset(("conn-failure", "empty-response", "response-timeout"))
