@@ -51,6 +51,7 @@ _PREFIXES = {
     "sockpair": _Prefix("sockpair"),
     "rhttp": _Prefix("rhttp"),
 }
+_PARSED_ONLY = frozenset(("rhttp", "sockpair"))
 _NAMES = ("unix", "abns", "abnsz", "rhttp")  # what follows is not a host and a port
 _PORT = re.compile(r"[0-9]+")
 _LONGEST_PATH = 97  # what a sockaddr_un holds, less the suffix of a temporary name
@@ -129,6 +130,13 @@ def parse_address(
     family = prefix.family
     address = _internet(family, rest, text, wanted, port, ranges, offsets, zero_port, default_port, default_host)
     return replace(address, quic=True) if quic else address
+
+
+def parsed_only(address: Address) -> str:
+    """The prefix of an address that is understood while nobody listens there or connects to it; "" for the others."""
+    if address.quic:
+        return "quic4@"
+    return f"{address.family}@" if address.family in _PARSED_ONLY else ""
 
 
 def _descriptor(family: str, rest: str, text: str, stream: bool, allowed: bool) -> Address:

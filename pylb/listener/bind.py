@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pylb import registry
+from pylb.config import address_words
 from pylb.config.addresses import parse_address
 from pylb.config.model import Address, BindLine, ProxyConfig
 from pylb.config.section_shapes import resolvable
@@ -20,7 +22,7 @@ from pylb.config.words import Line, Words
 from pylb.counters import ProxyCounters
 from pylb.engine.transport import NoLinger, Transport
 from pylb.errors import ConfigError, Report, Span, did_you_mean
-from pylb.listener import options, quic_words, tls_checks, tls_words  # noqa: F401  (two declare words)
+from pylb.listener import options, quic_words, tls_checks, tls_words  # noqa: F401  (three declare words)
 from pylb.records.handshakes import NETSCALER, PROXY
 from pylb.registry import Kind, keyword
 
@@ -148,7 +150,7 @@ def bind(line: Line) -> None:
     text = words.next(USAGE)
     parsed = BindLine(parse_addresses(text, "'bind'", words, quic=True), line.span, {"text": text})
     if any(address.quic for address in parsed.addresses):
-        quic_words.take_quic(words, parsed)
+        parsed.values["ssl"] = True  # without saying so
     line.proxy.binds.append(parsed)  # a line whose options are wrong is a bind line all the same
     parse_options(words, parsed, f"'bind {text}' in section '{line.place}'")
 
@@ -176,6 +178,7 @@ def parse_addresses(text: str, who: str, words: Words, *, quic: bool = False) ->
         try:
             address = parse_address(part, ranges=True, reverse=True, quic_allowed=quic)
             found.append(resolvable(address))
+            address_words.note(words, Kind.BIND, address)
         except ValueError as error:
             words.fail(f"{who} : {error}")
         except ConfigError as error:
@@ -260,7 +263,7 @@ def resolve(address: Address, report: Report, span: Span) -> Address:
             report.diag(f"'{address.text}' has further addresses; only {host} is used.", span)
     elif ":" in host:
         family = "ipv6"
-    return Address(family, host, address.port, address.end_port, stream=address.stream, text=address.text)
+    return replace(address, family=family, host=host)
 
 
 def check_descriptor(address: Address) -> None:
@@ -279,7 +282,4 @@ def _ports(address: Address) -> list[Address]:
     last = max(address.port, address.end_port)
     if last == address.port:
         return [address]
-    return [
-        Address(address.family, address.host, port, port, stream=address.stream, text=address.text)
-        for port in range(address.port, last + 1)
-    ]
+    return [replace(address, port=port, end_port=port) for port in range(address.port, last + 1)]

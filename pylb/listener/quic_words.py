@@ -5,26 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pylb.config.quic_words import take_algorithm
-from pylb.registry import Kind, Status, bind_option, declare
+from pylb.registry import Status, bind_option
 
 if TYPE_CHECKING:
     from pylb.config.model import BindLine
     from pylb.config.words import Words
-
-QUIC = declare(
-    Kind.BIND,
-    "quic4@",
-    lambda words, bind: words.fail("'quic4@' is an address, not an option."),
-    status=Status.UNSAFE,
-    note="nobody listens",
-    doc="Addresses `quic4@...`, `quic6@...` and `quic+fd@...`: datagrams that carry QUIC, with TLS, for HTTP/3.",
-)
-
-
-def take_quic(words: Words, bind: BindLine) -> None:
-    """One of a line's addresses is for QUIC: it has TLS without saying so."""
-    words.use(QUIC)
-    bind.values["ssl"] = True
 
 
 @bind_option("quic-cc-algo", usage="{ cubic | newreno | bbr | nocc }[(<window>)]", status=Status.UNSAFE)

@@ -18,6 +18,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from pylb.config.addresses import parsed_only
 from pylb.errors import Diagnostic, Severity
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class Binder:
         """Opens all; False when something failed and nothing is open."""
         handed = inherited or {}
         for name, listener in keyed(listeners):
+            if parsed_only(listener.address):
+                continue  # the start was asked for although nobody listens there
             self._try("Binding", self._bind, listener, handed.get(name, -1))
         if not self.failed:
             for listener in self.opened:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pylb.config import guids
 from pylb.config.quic_words import take_algorithm
 from pylb.errors import ConfigError
-from pylb.registry import Kind, Status, declare, server_option
+from pylb.registry import Status, server_option
 from pylb.sample import expression
 from pylb.sample.scopes import Point
 from pylb.sample.site import Site
@@ -16,10 +16,6 @@ from pylb.server.option_shapes import choice, number, take_delay, text
 if TYPE_CHECKING:
     from pylb.config.model import ServerLine
     from pylb.config.words import Words
-
-
-def _no_option(words: Words, server: ServerLine) -> None:
-    words.fail(f"'{words.line.words[words.index - 1]}' is an address, not an option.")
 
 
 @server_option("guid", usage="<guid>", status=Status.HARMLESS, note="for statistics files")
@@ -57,7 +53,12 @@ def idle_ping(words: Words, server: ServerLine) -> None:
     server.values["idle-ping"] = take_delay(words, server, "idle-ping")
 
 
-@server_option("pool-conn-name", usage="<expression>", status=Status.HARMLESS, note="connections have no names")
+@server_option(
+    "pool-conn-name",
+    usage="<expression>",
+    status=Status.UNSAFE,
+    note="connections have no names: requests of different ones share them",
+)
 def pool_conn_name(words: Words, server: ServerLine) -> None:
     """A name for the connections of the pool: only requests for which the expression gives the same one use them."""
     written = words.next("'pool-conn-name' expects an expression.")
@@ -92,16 +93,6 @@ choice(
     status=Status.HARMLESS,
     note="health checks come later",
     doc="The state in which a checked server begins: whether one check or all of them decide about the other one.",
-)
-
-
-QUIC: Final = declare(
-    Kind.SERVER,
-    "quic4@",
-    _no_option,
-    status=Status.UNSAFE,
-    note="QUIC is not spoken",
-    doc="Addresses `quic4@...` and `quic6@...` of servers, which are reached by QUIC with TLS.",
 )
 
 

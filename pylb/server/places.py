@@ -30,8 +30,10 @@ def place(server: Server, address: Address, methods: tuple[str, ...] = AT_START)
         server.family = socket.AF_UNIX
         server.sockaddr = unix_address(address.family, address.host)
         return
-    if address.family == "rhttp":
-        server.resolved = False  # the other side would connect, to a listener with attach-srv
+    if address.family in ("rhttp", "sockpair"):
+        server.resolved = (
+            False  # the other side would connect, to a listener with attach-srv; or take what we hand over
+        )
         return
     if place_literal(server, address):
         return

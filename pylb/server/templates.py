@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pylb import registry
 from pylb.balance.keywords import kind_of_proxy
+from pylb.config import address_words
 from pylb.config.addresses import check_numeric, literal, parse_address
 from pylb.config.model import Piece, ServerLine, Tail, Use
 from pylb.errors import ConfigError, did_you_mean
+from pylb.listener.bind import check_descriptor
 from pylb.registry import Kind, keyword
 from pylb.server import origins
-from pylb.server.newer_options import QUIC
 
 if TYPE_CHECKING:
     from pylb.config.model import Address, ProxyConfig
@@ -150,10 +151,13 @@ def _address(words: Words, text: str, label: str) -> Address:
             quic_allowed=True,
         )
         check_numeric(address)
+        check_descriptor(address)
     except ValueError as error:
         words.fail(f"{label}{error}")
-    if address.quic:
-        words.use(QUIC)
+    try:
+        address_words.note(words, Kind.SERVER, address)
+    except ConfigError as error:
+        words.fail(f"{label}{error.message}")
     return address
 
 

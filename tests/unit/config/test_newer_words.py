@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from pylb.config.addresses import parse_address
@@ -64,10 +66,41 @@ def test_mistakes_are_told(text: str, message: str) -> None:
     assert any(message in alert for alert in alerts(text + "\n")), alerts(text + "\n")
 
 
-def test_a_quic_server_is_understood_and_not_started() -> None:
-    config = judging.judged(FRAME + "backend b\n    server s quic4@127.0.0.1:443 ssl verify none\n")
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("backend b\n    server s quic4@127.0.0.1:443 ssl verify none\n", "quic4@"),
+        ("backend b\n    server s rhttp@\n", "rhttp@"),
+        ("frontend f\n    bind rhttp@b/s\nbackend b\n    server s 127.0.0.1:1\n", "rhttp@"),
+    ],
+)
+def test_experimental_addresses_are_asked_for_and_not_started(text: str, word: str) -> None:
+    config = judging.judged(judging.EXPERIMENTAL + FRAME + text)
     assert not config.report.fatal
-    assert "quic4@" in [use.word.name for use in config.inert(Status.UNSAFE)]
+    assert word in [use.word.name for use in config.inert(Status.UNSAFE)]
+    (refused,) = alerts(text)
+    assert refused.endswith("is experimental, must be allowed via a global 'expose-experimental-directives'")
+
+
+def test_pairs_of_sockets_are_understood_and_not_started() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        number = ours.fileno()
+        text = f"frontend f\n    bind sockpair@{number}\nbackend b\n    server s sockpair@{number}\n"
+        config = judging.judged(FRAME + text)
+    assert not config.report.fatal
+    assert [use.word.name for use in config.inert(Status.UNSAFE)] == ["sockpair@", "sockpair@"]
+    (refused,) = alerts(f"backend b\n    server s sockpair@{number}\n")
+    assert refused == f"'server b/s' : cannot use file descriptor '{number}' : Bad file descriptor."
+
+
+def test_prefixes_of_addresses_are_no_options() -> None:
+    assert alerts("frontend f\n    bind :1 rhttp@\n") == [
+        "'bind :1' in section 'frontend' : 'rhttp@' is an address, not an option."
+    ]
+    assert alerts("backend b\n    server s 127.0.0.1:1 quic4@\n") == [
+        "'server b/s' : 'quic4@' is an address, not an option."
+    ]
 
 
 def test_good_lines_are_accepted() -> None:

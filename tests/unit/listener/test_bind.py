@@ -160,3 +160,9 @@ def test_encryption_words_are_kept_and_marked_unsafe(tmp_path: Path):
         "alpn",
         "ssl-min-ver",
     }
+
+
+def test_quic_stays_quic_on_every_port() -> None:
+    config = parsed("bind quic4@:1001-1002 strict-sni")
+    found = compile_binds(config.proxies[0], Frontend("f", 2, config.proxies[0]), config.report)
+    assert [(one.address.port, one.address.quic) for one in found] == [(1001, True), (1002, True)]

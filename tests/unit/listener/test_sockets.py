@@ -267,3 +267,17 @@ def test_a_paused_listener_refuses_and_a_resumed_one_takes_connections(opened):
         socket.create_connection(place)
     assert sockets.resume(one)
     socket.create_connection(place).close()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        Address("ipv4", "127.0.0.1", 1, 1, stream=False, quic=True),
+        Address("rhttp", "b/s"),
+        Address("sockpair", fd=0),
+    ],
+)
+def test_nobody_listens_where_addresses_are_only_understood(opened: Any, address: Address) -> None:
+    one = listener(address)
+    assert opened(one) == []
+    assert one.sock is None
