@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pylb.config import units
+from pylb.config.section_shapes import odd_unit
 from pylb.config.words import Line, Words
 from pylb.errors import ConfigError, Span
 
@@ -140,6 +141,7 @@ def _expire(words: Words, table: TableLine) -> None:
         )
     except units.BadCharacter as error:
         words.fail(f"stick-table: unexpected character '{error.character}' in argument of 'expire'.")
+    odd_unit(words.line, text)
 
 
 def _server_key(words: Words, table: TableLine) -> None:

@@ -10,10 +10,11 @@ from pylb.clock import clock
 from pylb.engine.step import KILLED, TIMEOUT, Coroutine, Part, Runner
 from pylb.engine.transport import Transport
 from pylb.http import uri
-from pylb.http.message import Response, field
+from pylb.http.message import field
 from pylb.listener import proxy_protocol
 from pylb.mux.h1 import H1Back
 from pylb.records.stream import Stream
+from pylb.rules.replies import Local
 from pylb.server import pool, retries, waiting
 from pylb.server.assign import ASSIGNED, FULL, QUEUED, reassign, release
 from pylb.server.connection import open_transport, out_of_resources
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pylb.stream.worker import Worker
 
 
+CLOSE: Final = b"connectionclose"  # HAProxy stores such a field and does not count its punctuation
 REDIRECTABLE: Final = frozenset((b"GET", b"HEAD"))
 
 
@@ -105,9 +107,10 @@ def _left_while_held(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
 def _sent_away(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
     """The server has `redir`: the client is told to ask there itself (manual 5.2)."""
     server = stream.server
-    response = Response(302, b"Found", [field(b"cache-control", b"no-cache"), field(b"content-length", b"0")])
+    response = Local(302, b"Found", [field(b"cache-control", b"no-cache"), field(b"content-length", b"0")])
     response.length = 0
     response.close = True
+    response.extra = len(CLOSE)
     stream.keep = False
     stream.connect_start = clock.now
     response.fields.append(field(b"location", server.redirect + (uri.pathq(stream.request.target) or b"")))

@@ -180,11 +180,11 @@ def test_all_words_are_listed(files):
 
 def test_words_that_matter_and_do_nothing_stop_a_start_but_not_a_check(files):
     path = files / "inert.cfg"
-    path.write_text(OK.format(port=free_port()).rstrip("\n") + " accept-netscaler-cip 5\n")
+    path.write_text(OK.format(port=free_port()).rstrip("\n") + " quic-force-retry\n")
     assert run("pylb", files, "-c", "-dW", "-f", "inert.cfg").returncode == 0
     done = run("pylb", files, "-db", "-f", "inert.cfg")
     assert done.returncode == 1
-    assert "'accept-netscaler-cip' is not enforced by this version" in done.stderr
+    assert "'quic-force-retry' is not enforced by this version" in done.stderr
 
 
 def test_a_port_in_use_stops_the_start_with_haproxys_words(files):

@@ -159,6 +159,8 @@ class Stage:
         self.frontend.replies = self.backend.replies = replies.compile(front, None)
         self.log = self.frontend.log = Log()
         self.poller = Poller()
+        self.watch = select.poll()
+        self.watch.register(self.poller.epoll.fileno(), select.POLLIN)
         self.worker = Worker(self.poller, codec.choose("fast"), Limits(), maxconn=maxconn, buffer_size=16384)
         for number, address in enumerate(servers):
             server = Server(f"s{number}", self.backend, number)
@@ -200,7 +202,7 @@ class Stage:
 
     def turn(self, wait: float = 0.01) -> None:
         if not self.poller.ready:
-            select.select([self.poller.epoll.fileno()], [], [], wait)
+            self.watch.poll(wait * 1000)
         self.poller.turn()
         self.poller.tick()
         self.poller.turn()
