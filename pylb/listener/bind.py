@@ -11,7 +11,7 @@ import re
 import socket
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pylb import registry
 from pylb.config import address_words
@@ -226,10 +226,14 @@ def _check_use(config: ProxyConfig, line: BindLine, threads: int, report: Report
     """Options that a complete proxy contradicts."""
     where = f"'bind {line.values.get('text', '')}' at [{line.span.file}:{line.span.line}]"
     proto = line.values.get("proto")
-    if (proto is not None and config.http == (proto == "none")) or proto in ("fcgi", "spop"):
+    quic = any(address.quic for address in line.addresses)
+    if (proto is not None and (config.http == (proto == "none") or (proto == "quic") != quic)) or proto in _OF_SERVERS:
         report.alert(f"frontend '{config.name}' : MUX protocol '{proto}' is not usable for {where}.")
     if line.values.get("lowest thread", 1) > threads:
         report.alert(f"Proxy '{config.name}': 'thread' directive contains threads that belong to no group in {where}.")
+
+
+_OF_SERVERS: Final = ("fcgi", "spop")
 
 
 def _free_ids(taken: Iterable[int | None]) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 
 from pylb.config import guids
 from pylb.config.model import BindLine
+from pylb.config.protocol_words import forced
 from pylb.config.section_shapes import odd_unit
 from pylb.config.units import TimeOverflow, parse_integer, parse_time, wrapped
 from pylb.config.words import Words
@@ -281,13 +282,11 @@ def shards(words: Words, bind: BindLine) -> None:
     bind.values["shards"] = text
 
 
-@bind_option("proto", usage="<name>", status=Status.PARTIAL, note="h1 and none; h2 comes with its codec")
+@bind_option("proto", usage="<name>", status=Status.PARTIAL, note="h1 and none; the others come with their codecs")
 def proto(words: Words, bind: BindLine) -> None:
-    """The protocol of the connections of this line, whatever was negotiated: `h1` in HTTP mode, `none` in TCP mode."""
-    text = words.next("'proto' : missing value")
-    if text not in ("h1", "h2", "none", "fcgi", "spop"):
-        words.fail(f"'proto' :  unknown MUX protocol '{text}'")
-    bind.values["proto"] = text
+    """The protocol of the connections of this line, whatever was negotiated: `h1` in HTTP mode, `none` in TCP mode.
+    `h2`, `quic` and `qmux` (experimental) are understood and not started."""
+    bind.values["proto"] = forced(words, Kind.BIND)
 
 
 @bind_option("accept-netscaler-cip", usage="<magic>")

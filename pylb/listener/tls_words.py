@@ -1,7 +1,7 @@
 """The TLS words of a `bind` line, understood with their arguments and not acted upon.
 
-Each of them decides whether and how a connection is encrypted or who may connect, so all are UNSAFE: a configuration
-that has one passes `-c` with a notice and does not start.
+`ssl` is UNSAFE: a configuration that has it passes `-c` with a notice and does not start. The others refine it: without
+`ssl` on their line HAProxy does nothing with them either.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pylb.registry import Kind, Status, declare
 
 _VERSIONS = ("SSLv3", "TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 _NOTE = "TLS is not there yet"
+_REFINES = "refines `ssl`, which comes later"
 
 _FLAGS = {
     "ssl": "Connections of this line are TLS.",
@@ -66,7 +67,9 @@ def _flag(name: str, doc: str) -> None:
     def store(words: Words, bind: BindLine) -> None:
         bind.values[name] = True
 
-    declare(Kind.BIND, name, store, status=Status.UNSAFE, note=_NOTE, doc=doc)
+    decides = name == "ssl"
+    status, note = (Status.UNSAFE, _NOTE) if decides else (Status.HARMLESS, _REFINES)
+    declare(Kind.BIND, name, store, status=status, note=note, doc=doc)
 
 
 def _value(name: str, missing: str, doc: str) -> None:
@@ -81,7 +84,7 @@ def _value(name: str, missing: str, doc: str) -> None:
         else:
             bind.values[name] = text
 
-    declare(Kind.BIND, name, store, usage="<value>", status=Status.UNSAFE, note=_NOTE, doc=doc)
+    declare(Kind.BIND, name, store, usage="<value>", status=Status.HARMLESS, note=_REFINES, doc=doc)
 
 
 # -- what is looked at while the configuration is read
@@ -180,7 +183,7 @@ def _version(name: str, doc: str) -> None:
             words.fail(f"'{text}' : unknown ssl/tls version")
         bind.values[name] = text
 
-    declare(Kind.BIND, name, store, usage="|".join(_VERSIONS), status=Status.UNSAFE, note=_NOTE, doc=doc)
+    declare(Kind.BIND, name, store, usage="|".join(_VERSIONS), status=Status.HARMLESS, note=_REFINES, doc=doc)
 
 
 def _verify(words: Words, bind: BindLine) -> None:
@@ -203,5 +206,5 @@ for _name, (_missing, _doc) in _VALUES.items():
     _value(_name, _missing, _doc)
 _version("ssl-min-ver", "Lowest TLS version.")
 _version("ssl-max-ver", "Highest TLS version.")
-declare(Kind.BIND, "verify", _verify, usage="none|optional|required", status=Status.UNSAFE, note=_NOTE)
-declare(Kind.BIND, "ca-sign-file", _signer, usage="<path>", status=Status.UNSAFE, note=_NOTE)
+declare(Kind.BIND, "verify", _verify, usage="none|optional|required", status=Status.HARMLESS, note=_REFINES)
+declare(Kind.BIND, "ca-sign-file", _signer, usage="<path>", status=Status.HARMLESS, note=_REFINES)

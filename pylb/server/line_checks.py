@@ -61,7 +61,8 @@ def _usable(proxy: ProxyConfig, server: ServerLine) -> bool:
     proto = server.values.get("proto")
     if proto is None or proxy.get("mode") == "log":
         return True
-    return bool(proto != "spop" and proxy.http != (proto == "none"))
+    quic = server.address is not None and server.address.quic
+    return bool(proto != "spop" and proxy.http != (proto == "none") and (proto == "quic") == quic)
 
 
 def _check_protocol(report: Report, proxy: ProxyConfig, server: ServerLine) -> None:

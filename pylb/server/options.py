@@ -107,13 +107,7 @@ def server_id(words: Words, server: ServerLine) -> None:
     server.values["id"] = value
 
 
-@server_option(
-    "cookie",
-    usage="<value>",
-    status=Status.PARTIAL,
-    note="looked up; inserting and rewriting come later",
-    plain=1,
-)
+@server_option("cookie", usage="<value>", plain=1)
 def cookie(words: Words, server: ServerLine) -> None:
     """The value by which a client's persistence cookie names this server (see the proxy keyword `cookie`)."""
     server.values["cookie"] = to_bytes(words.next("'cookie' expects <value> as argument.."))
@@ -222,9 +216,9 @@ _SOURCE_OPTIONS: Final = {
 }
 
 
-@server_option("usesrc", usage="", status=Status.HARMLESS)
+@server_option("usesrc", usage="")
 def stray_usesrc(words: Words, server: ServerLine) -> None:
-    """Only allowed behind `source`."""
+    """Only allowed behind `source`: a mistake anywhere else."""
     words.fail("'usesrc' only allowed after a 'source' statement..")
 
 

@@ -11,7 +11,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Final
 
-from pylb.config import tls_files
+from pylb.config import protocol_words, tls_files
 from pylb.config.addresses import parse_address
 from pylb.config.section_shapes import resolvable
 from pylb.config.units import TimeOverflow, parse_time
@@ -184,9 +184,9 @@ flag(
     "strict-maxconn",
     "strict-maxconn",
     True,
-    status=Status.HARMLESS,
-    note="stored only",
-    doc="Counts idle connections against `maxconn`.",
+    status=Status.UNSAFE,
+    note="idle connections are not counted",
+    doc="Counts idle connections against `maxconn`, too: never more connections than that.",
 )
 choice(
     "log-proto",
@@ -291,18 +291,14 @@ def socks4(words: Words, server: ServerLine) -> None:
         words.fail(f"'socks4 {text}' : {error}")
 
 
-_PROTOCOLS: Final = ("h1", "h2", "fcgi", "spop", "none")
+@server_option("proto", usage="<name>", status=Status.PARTIAL, note="h1 and none; the others come with their codecs")
+def proto(words: Words, server: ServerLine) -> None:
+    """The protocol spoken to the server: `h1` in HTTP mode, `none` in TCP mode. `h2`, `fcgi`, `spop`, `quic` and `qmux`
+    (experimental) are understood and not started."""
+    server.values["proto"] = protocol_words.forced(words, Kind.SERVER, ".")
 
 
-def _protocol(name: str, status: Status, note: str, doc: str) -> None:
-    def take(words: Words, server: ServerLine) -> None:
-        protocol = words.next(f"'{name}' : missing value.")
-        if protocol not in _PROTOCOLS:
-            words.fail(f"'{name}' :  unknown MUX protocol '{protocol}'.")
-        server.values[name] = protocol
-
-    declare(Kind.SERVER, name, take, usage="<name>", status=status, note=note, doc=doc)
-
-
-_protocol("proto", Status.HARMLESS, "servers are spoken to in HTTP/1", "The protocol spoken to the server.")
-_protocol("check-proto", Status.HARMLESS, "checks come later", "The protocol that checks speak to the server.")
+@server_option("check-proto", usage="<name>", status=Status.HARMLESS, note="checks come later")
+def check_proto(words: Words, server: ServerLine) -> None:
+    """The protocol that checks speak to the server."""
+    server.values["check-proto"] = protocol_words.known(words, "check-proto", ".")

@@ -7,6 +7,8 @@ import socket
 import pytest
 
 from pylb.config.addresses import parse_address
+from pylb.listener.bind import compile_binds
+from pylb.records.proxy import Frontend
 from pylb.registry import Status
 from tests.unit.config import judging
 
@@ -80,6 +82,40 @@ def test_experimental_addresses_are_asked_for_and_not_started(text: str, word: s
     assert word in [use.word.name for use in config.inert(Status.UNSAFE)]
     (refused,) = alerts(text)
     assert refused.endswith("is experimental, must be allowed via a global 'expose-experimental-directives'")
+
+
+@pytest.mark.parametrize("protocol", ["h2", "quic", "qmux"])
+def test_protocols_that_nobody_speaks_are_understood_and_not_started(protocol: str) -> None:
+    at = "quic4@" if protocol == "quic" else ""
+    line = f"frontend f\n    bind {at}:1 proto {protocol}\n"
+    server = f"backend b\n    server s {at}127.0.0.1:1 proto {protocol}\n"
+    config = judging.judged(judging.EXPERIMENTAL + FRAME + line + server)
+    assert not config.report.fatal
+    inert = [use.word.name for use in config.inert(Status.UNSAFE)]
+    assert inert.count(f"proto {protocol}") == 2
+    assert (alerts(line) == []) is (protocol != "qmux")  # experimental
+
+
+def test_protocols_that_are_spoken_are_in_use() -> None:
+    text = "frontend f\n    bind :1 proto h1\nbackend b\n    server s 127.0.0.1:1 proto h1\n"
+    config = judging.judged(FRAME + text)
+    assert not config.report.fatal and not config.inert(Status.UNSAFE)
+
+
+@pytest.mark.parametrize(
+    ("text", "usable"),
+    [
+        ("bind quic4@:1 strict-sni proto quic", True),
+        ("bind quic4@:1 strict-sni proto h2", False),
+        ("bind :1 proto quic", False),
+        ("bind :1 proto fcgi", False),
+    ],
+)
+def test_quic_is_spoken_on_its_own_addresses_only(text: str, usable: bool) -> None:
+    config = judging.judged(FRAME + f"frontend f\n    {text}\n")
+    compile_binds(config.proxies[0], Frontend("f", 2, config.proxies[0]), config.report)
+    refused = [alert for alert in judging.said(config) if "is not usable for" in alert]
+    assert (refused == []) is usable
 
 
 def test_pairs_of_sockets_are_understood_and_not_started() -> None:

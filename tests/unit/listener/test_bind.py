@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from pylb import standard
+from pylb import registry, standard
 from pylb.config import reader
 from pylb.errors import Severity
 from pylb.listener.bind import Listener, compile_binds
 from pylb.records.proxy import Frontend
-from pylb.registry import Status
+from pylb.registry import Kind, Status
 from tests.harness import pem
 
 standard.load()
@@ -149,17 +149,21 @@ def test_a_descriptor_that_is_no_socket_is_an_alert(tmp_path: Path):
         ]
 
 
-def test_encryption_words_are_kept_and_marked_unsafe(tmp_path: Path):
+def test_encryption_words_are_kept_and_not_enforced(tmp_path: Path):
     a, b = pem.write(tmp_path / "a.pem"), pem.write(tmp_path / "b.pem")
     config = parsed(f"bind :80 ssl crt {a} crt {b} alpn h2,http/1.1 ssl-min-ver TLSv1.2")
     assert alerts(config) == []
     assert config.proxies[0].binds[0].values["crt"] == [str(a), str(b)]
-    assert {use.word.name for use in config.inert(Status.UNSAFE)} == {
-        "ssl",
-        "crt",
-        "alpn",
-        "ssl-min-ver",
-    }
+    assert {use.word.name for use in config.inert(Status.UNSAFE)} == {"ssl"}
+    assert {use.word.name for use in config.inert(Status.HARMLESS)} == {"crt", "alpn", "ssl-min-ver"}
+
+
+@pytest.mark.parametrize("kind", [Kind.BIND, Kind.SERVER])
+def test_nothing_that_refines_tls_is_harmless_once_ssl_is_there(kind: Kind) -> None:
+    """Whoever makes `ssl` work decides about each of the others: `verify` without effect would be no encryption."""
+    waiting = [word.name for word in registry.words(kind) if word.note.startswith("refines `ssl`")]
+    assert waiting == [] or registry.find(kind, "ssl").status is Status.UNSAFE
+    assert {"verify", "ca-file", "crl-file", "ssl-min-ver"} <= {*waiting}, "implemented: leave out what works"
 
 
 def test_quic_stays_quic_on_every_port() -> None:
