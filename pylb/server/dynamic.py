@@ -37,11 +37,13 @@ def add(backend: Backend, words: list[str], program: Any) -> Server:
     if backend.disabled or not backend.algorithm.grows:
         raise ConfigError(f"backend '{backend.name}' uses a non dynamic load balancing method")
     config = _view(program.config)
-    line = _parse(backend, words, config, allow_inert=program.allow_inert)
+    line = _parse(backend, words, config)
     server = _build(line, backend, config)
     line_checks.check_dynamic(config, backend.config, line)
     equip.check_ports(server, config.report, late=True)
     _complain(config.report, server)
+    if not program.allow_inert:
+        _refuse_unsafe(config)
     leader = equip.leader_of(server, program) if line.values.get("track") else None
     _join(server, program)
     if leader is not None:
@@ -57,18 +59,20 @@ def _view(config: Configuration) -> Configuration:
     return view
 
 
-def _parse(backend: Backend, words: list[str], config: Configuration, *, allow_inert: bool) -> ServerLine:
+def _parse(backend: Backend, words: list[str], config: Configuration) -> ServerLine:
     text = " ".join(("server", *words))
     span = Span("runtime", 0, text=text)
     line = Line(["server", *words], [span] * (len(words) + 1), config, backend.config, "backend")
     line.name = "server"
-    parsed = templates.dynamic(line, REFUSED, backend.by_name)
+    return templates.dynamic(line, REFUSED, backend.by_name)
+
+
+def _refuse_unsafe(config: Configuration) -> None:
     unsafe = config.inert(Status.UNSAFE)
-    if unsafe and not allow_inert:
+    if unsafe:
         raise ConfigError(
             f"'{unsafe[0].word.name}' is not enforced by this version and could let through what it forbids."
         )
-    return parsed
 
 
 def _build(line: ServerLine, backend: Backend, config: Configuration) -> Server:

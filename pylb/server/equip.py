@@ -94,7 +94,7 @@ def check_ports(server: Server, report: Any, *, late: bool = False) -> None:
     """A check needs a port to connect to. `late`: once it runs, HAProxy's backends all have steps of a check."""
     values = server.values
     span = server.line.span if server.line is not None else NOWHERE
-    if values.get("agent-check") and not values.get("agent-port"):
+    if late and values.get("agent-check") and not values.get("agent-port"):  # the lines of files are asked at once
         report.alert(
             f"'server {server.backend.name}/{server.name}' : server {server.name} does not have agent port. "
             "Agent check has been disabled.",

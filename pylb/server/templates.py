@@ -259,6 +259,16 @@ def _check_weight(line: Line, record: ServerLine, label: str) -> None:
         )
 
 
+def _miss_agent_port(line: Line, record: ServerLine) -> None:
+    """An agent has no port of its own to be asked on; of the servers of a template the first is named."""
+    if record.template is None or record.name == f"{record.template[0]}{record.template[1]}":
+        line.config.report.alert(
+            f"'server {line.proxy.name}/{record.name}' : server {record.name} does not have agent port. "
+            "Agent check has been disabled.",
+            record.span,
+        )
+
+
 def _enter(line: Line, record: ServerLine) -> None:
     """Adds the server; a second one of that name, or of that id, is an error."""
     proxy = line.proxy
@@ -280,4 +290,6 @@ def _enter(line: Line, record: ServerLine) -> None:
                 f"{other.span.file}:{other.span.line} ('server {other.name}').",
                 line.spans[1],
             )
+    if record.values.get("agent-check") and not record.values.get("agent-port"):
+        _miss_agent_port(line, record)
     proxy.servers.append(record)

@@ -79,6 +79,18 @@ def test_no_text_behind_server_raises(text: str) -> None:
     complaints("server s 127.0.0.1:80 " + text)
 
 
+def test_agents_need_a_port_of_their_own() -> None:
+    config = parse_text(
+        "backend b\n    server-template t 1-3 127.0.0.1:80 agent-check\n    default-server agent-check\n"
+        "    server s 127.0.0.1:80\n    server u 127.0.0.1:80 no-agent-check\n    server v 127.0.0.1:80 agent-port 0\n"
+        "    server w 127.0.0.1:80 agent-port 7\n    zork\n"
+    )
+    found = [(item.span.line, item.message) for item in config.report.items if item.severity is Severity.ALERT]
+    sentence = "'server b/{0}' : server {0} does not have agent port. Agent check has been disabled."
+    assert found[:-1] == [(line, sentence.format(name)) for line, name in ((2, "t1"), (4, "s"), (6, "v"))]
+    assert found[-1][0] == 8  # what is wrong further down is told after them
+
+
 def test_defaults_are_merged_and_taken_back() -> None:
     bench = backend_of(
         "default-server maxconn 5 backup send-proxy\ndefault-server weight 7\nserver s1 127.0.0.1:1\n"
