@@ -38,6 +38,12 @@ def check(config: Configuration) -> None:
             for server in proxy.servers
             if "guid" in server.values
         ]
+        objects += [
+            (f"bind '{bind.values.get('text', '')}' of proxy '{proxy.name}'", f"{prefix}-{number}", bind.span)
+            for bind in proxy.binds
+            if isinstance(prefix := bind.values.get("guid-prefix"), str)
+            for number in range(sum(max(1, one.end_port - one.port + 1) for one in bind.addresses))
+        ]
         for owner, guid, span in objects:
             if not isinstance(guid, str):
                 continue

@@ -6,6 +6,7 @@ curves are put to the system's OpenSSL, as it is that decides.
 
 from __future__ import annotations
 
+import re
 import ssl
 from typing import TYPE_CHECKING, Final
 
@@ -44,6 +45,15 @@ _CURVES: Final = frozenset(
         *("prime192v1", "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1", "ffdhe2048", "ffdhe3072", "ffdhe4096"),
         *("ffdhe6144", "ffdhe8192", "X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024"),
     )
+)
+
+
+_HASH: Final = "(?:224|256|384|512)"
+_SCHEME: Final = re.compile(
+    rf"(?:RSA|RSA-PSS|PSS|DSA|ECDSA)\+(?:SHA|sha)(?:1|{_HASH})"
+    rf"|(?:rsa_pkcs1|dsa|ecdsa)_sha(?:1|{_HASH})|rsa_pss_(?:rsae|pss)_sha{_HASH}"
+    r"|ecdsa_secp256r1_sha256|ecdsa_secp384r1_sha384|ecdsa_secp521r1_sha512|ed25519|ed448|mldsa(?:44|65|87)"
+    r"|ecdsa_brainpoolP(?:256r1(?:tls13)?_sha256|384r1(?:tls13)?_sha384|512r1(?:tls13)?_sha512)"
 )
 
 
@@ -123,12 +133,26 @@ def _check_algorithms(name: str, values: dict[str, object], where: str, report: 
             report.alert(f"Proxy '{name}': unable to set SSL cipher list to '{ciphers}' {where}.")
     if isinstance(suites, str) and any(suite and suite not in SUITES for suite in suites.split(":")):
         report.alert(f"Proxy '{name}': unable to set TLS 1.3 cipher suites to '{suites}' {where}.")
-    if isinstance(curves, str) and not all(_known(curve) for curve in curves.split(":")):
+    if isinstance(curves, str) and not curves_known(curves):
         report.alert(f"Proxy '{name}': unable to set SSL curves list to '{curves}' {where}.")
     named = values.get("ecdhe")
-    if isinstance(named, str) and curves is None and not all(_known(curve) for curve in named.split(":")):
+    if isinstance(named, str) and curves is None and not curves_known(named):
         report.alert(f"Proxy '{name}': unable to set elliptic named curve to '{named}' {where}.")
+    for option, text in signatures_unknown(values):
+        report.alert(f"Proxy '{name}': unable to set '{option}' to '{text}' {where}.")
 
 
-def _known(curve: str) -> bool:
-    return curve.lstrip("?*").partition("/")[0] in _CURVES
+def curves_known(text: str) -> bool:
+    """Whether OpenSSL knows all groups of a list."""
+    return all(curve.lstrip("?*").partition("/")[0] in _CURVES for curve in text.split(":"))
+
+
+def signatures_unknown(values: dict[str, object]) -> list[tuple[str, str]]:
+    """Options of a line whose lists name signature algorithms that OpenSSL does not know, and these lists."""
+    lists = ((option, values.get(option)) for option in ("sigalgs", "client-sigalgs"))
+    return [(option, text) for option, text in lists if isinstance(text, str) and not _signatures_known(text)]
+
+
+def _signatures_known(text: str) -> bool:
+    """The notation of SSL_CTX_set1_sigalgs_list(3): names of RFC 8446, or algorithm+hash; `?` marks optional ones."""
+    return all(name.startswith("?") or _SCHEME.fullmatch(name) for name in text.split(":"))

@@ -9,7 +9,7 @@ import ssl
 from typing import TYPE_CHECKING, Final
 
 from pylb.config import tls_files
-from pylb.listener.tls_checks import SUITES, VERSIONS
+from pylb.listener.tls_checks import SUITES, VERSIONS, curves_known, signatures_unknown
 
 if TYPE_CHECKING:
     from pylb.config.model import Configuration, ProxyConfig, ServerLine
@@ -132,6 +132,11 @@ def _check_tls(config: Configuration, proxy: ProxyConfig, server: ServerLine, la
             report.alert(f"{label}unable to set SSL cipher list to '{ciphers}'.", span)
     if isinstance(suites, str) and any(suite and suite not in SUITES for suite in suites.split(":")):
         report.alert(f"{label}unable to set TLS 1.3 cipher suites to '{suites}'.", span)
+    curves = values.get("curves")
+    if isinstance(curves, str) and not curves_known(curves):
+        report.alert(f"{label}unable to set SSL curves list to '{curves}'.", span)
+    for option, text in signatures_unknown(values):
+        report.alert(f"{label}unable to set '{option}' to '{text}'.", span)
 
 
 def _refuses(values: dict[str, object], version: str) -> bool:

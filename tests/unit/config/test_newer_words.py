@@ -61,6 +61,7 @@ def test_a_quic_listener_is_understood_and_not_started() -> None:
         ("backend b\n    server s 127.0.0.1:1 pool-conn-name zork", "unknown fetch method 'zork'"),
         ("backend b\n    server s 127.0.0.1:1 quic-cc-algo reno", "unknown control congestion algorithm"),
         ("backend b\n    guid x\n    server s 127.0.0.1:1 guid x", "GUID 'x' is already used by proxy 'b'"),
+        ("frontend f\n    bind :1-2 guid-prefix x\n    bind :3 guid-prefix x", "'x-0' is already used by bind ':1-2'"),
         ("backend b\n    server s 127.0.0.1:1 guid x\n    server t 127.0.0.1:2 guid x", "used by server 'b/s'"),
     ],
 )

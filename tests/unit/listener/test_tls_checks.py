@@ -157,6 +157,8 @@ def test_an_old_highest_version_lowers_the_lowest_one(highest: str) -> None:
         {"curves": "?X25519MLKEM768:*X25519"},
         {"ecdhe": "secp384r1"},
         {"ecdhe": "zork", "curves": "X25519"},  # `curves` decides
+        {"sigalgs": "RSA+SHA256:rsa_pss_rsae_sha384:ecdsa_secp256r1_sha256:ed25519"},
+        {"client_sigalgs": "ECDSA+SHA1:?zork"},
     ],
 )
 def test_what_openssl_knows_is_accepted(values: dict[str, object]) -> None:
@@ -170,6 +172,8 @@ def test_what_openssl_knows_is_accepted(values: dict[str, object]) -> None:
         ({"ciphersuites": "TLS_AES_128_GCM_SHA256:zork"}, "unable to set TLS 1.3 cipher suites to '{}'"),
         ({"curves": "X25519:zork"}, "unable to set SSL curves list to '{}'"),
         ({"ecdhe": "zork"}, "unable to set elliptic named curve to '{}'"),
+        ({"sigalgs": "RSA+SHA256:zork"}, "unable to set 'sigalgs' to '{}'"),
+        ({"client_sigalgs": "RSA+SHA3"}, "unable to set 'client-sigalgs' to '{}'"),
     ],
 )
 def test_what_openssl_does_not_know_is_told(values: dict[str, object], message: str) -> None:

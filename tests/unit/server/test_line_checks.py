@@ -130,6 +130,9 @@ def test_bounds_overrule_what_is_refused(bound: str) -> None:
     [
         ("ciphers zork", "unable to set SSL cipher list to 'zork'."),
         ("ciphersuites TLS_AES_128_GCM_SHA256:zork", "unable to set TLS 1.3 cipher suites to '"),
+        ("curves X25519:zork", "unable to set SSL curves list to 'X25519:zork'."),
+        ("sigalgs zork", "unable to set 'sigalgs' to 'zork'."),
+        ("client-sigalgs RSA+SHA256:", "unable to set 'client-sigalgs' to 'RSA+SHA256:'."),
     ],
 )
 def test_what_openssl_does_not_know_is_told(options: str, message: str) -> None:
