@@ -50,7 +50,7 @@ def place_literal(server: Server, address: Address) -> bool:
     if address.family != "ipv4" or not address.port or address.port_offset:
         return False
     found = numeric(address.host)
-    if found is None or not any(found):
+    if found is None or len(found) != 4 or not any(found):
         return False
     server.host, server.port = address.host, address.port
     server.address, server.sockaddr = found, (address.host, address.port)  # its text is as the kernel writes it
@@ -107,7 +107,10 @@ def _mapping(server: Server, packed: bytes | None, offset: int | None) -> Callab
 def _literal(address: Address) -> bytes | None:
     if address.host in ("", "*"):
         return b"\0" * (16 if address.family == "ipv6" else 4)
-    return numeric(address.host)
+    found = numeric(address.host)
+    if found is not None and address.family == ("ipv6" if len(found) == 4 else "ipv4"):
+        return None  # ipv6@127.0.0.1 is no literal address, and no name that resolves
+    return found
 
 
 def numeric(text: str) -> bytes | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pylb import registry
 from pylb.balance.keywords import kind_of_proxy
 from pylb.config import address_words
-from pylb.config.addresses import check_numeric, literal, parse_address
+from pylb.config.addresses import literal, parse_address
 from pylb.config.model import Piece, ServerLine, Tail, Use
 from pylb.errors import ConfigError, did_you_mean
 from pylb.listener.bind import check_descriptor
@@ -150,7 +150,6 @@ def _address(words: Words, text: str, label: str) -> Address:
             reverse=True,
             quic_allowed=True,
         )
-        check_numeric(address)
         check_descriptor(address)
     except ValueError as error:
         words.fail(f"{label}{error}")

@@ -161,6 +161,20 @@ def test_the_clients_destination_fills_what_is_missing(address: str, expected: A
     assert server.sockaddr_for(session) == expected
 
 
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("ipv6@127.0.0.1:80", "127.0.0.1"),
+        ("ipv4@[::1]:80", "::1"),
+        ("foo@localhost:80", "foo@localhost"),
+        ("[::1:80", "[::1"),
+    ],
+)
+def test_addresses_that_cannot_be_are_names_that_do_not_resolve(address: str, host: str) -> None:
+    assert complaints(f"server s {address}") == [f"'server b/s' : could not resolve address '{host}'."]
+    assert complaints(f"server s {address} init-addr none") == []
+
+
 def test_names_may_stay_unresolved_on_request() -> None:
     server = backend_of("server s no.such.name.invalid:80 init-addr last,libc,none").b.servers[0]
     assert (server.resolved, server.usable, server.status) == (False, False, "MAINT (resolution)")
