@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.differential.pairs import Pair, http, log_lines, paired
-from tests.harness import RawClient, Site, requires
+from tests.harness import RawClient, Site, requires, wait_until
 from tests.harness.origin import Conversation, Script, response
 from tests.harness.syslog import split_httplog
 
@@ -398,5 +398,5 @@ def talk_unlogged(site: Site, port: str, data: bytes) -> dict[str, Any]:
         number = client.source_port
         client.send(data + http("GET", "/after", "host: h", "connection: close"))
         got = client.read_all()
-    lines = log_lines(site, number, 1)
-    return {"client": got, "log": [told(line) for line in lines]}
+    wait_until(lambda: any("/after " in line for line in log_lines(site, number)), what="the line of /after")
+    return {"client": got, "log": [told(line) for line in log_lines(site, number)]}
