@@ -7,12 +7,12 @@ today, which `pylb migrate` writes where it says exactly the same.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pylb import registry
 from pylb.config.model import RuleLine
 from pylb.config.words import Line, Words, to_bytes
-from pylb.errors import ConfigError
+from pylb.errors import ConfigError, Span, did_you_mean
 from pylb.http.message import field
 from pylb.registry import PROXY, Kind, keyword
 from pylb.rules import hooks
@@ -21,6 +21,9 @@ from pylb.rules.ruleset import ADDED, BLOCK, RAW
 from pylb.sample import condition as conditions
 from pylb.sample.regexes import Regex, compile_pattern, template
 from pylb.sample.site import Site
+
+if TYPE_CHECKING:
+    from pylb.config.model import Configuration
 
 
 @keyword("block", places=PROXY, usage="{if | unless} <condition>")
@@ -145,6 +148,30 @@ def _declare_raw(word: str, verb: str, ignore_case: bool, place: str) -> None:
     )(factory)
 
 
+def _choosing(line: Line) -> None:
+    words = line.args()
+    expects = f"'{line.name}' expects <search> and <target> as arguments."
+    regex = _regex(words, words.next(expects), line.name == "reqisetbe")
+    backend = words.next(expects)
+    span = words.last_span
+    condition = _condition(line, words, "http-request")
+    who = f"{hooks.kind_of(line.proxy)} '{line.proxy.name}' : '{line.name}'"
+    line.config.wants.append(lambda config: _want_backend(config, backend, span, who))
+    hooks.warn_order(line, line.name, 52)
+    rule = RawRule("setbe", regex, None, condition, None, line.span, " ".join(line.words), backend)
+    _append(line, rule, True, "http-request")
+    line.notice(f"'{line.name}' is not supported by HAProxy since 1.9; today: 'use_backend' with a condition.")
+
+
+def _want_backend(config: Configuration, name: str, span: Span, who: str) -> None:
+    known = config.proxy(name, back=True)
+    if known is None:
+        near = did_you_mean(name, [proxy.name for proxy in config.proxies if proxy.is_back])
+        config.report.alert(f"{who} : unable to find the backend '{name}'.", span, near.removeprefix("; "))
+    elif not known.http:
+        config.report.alert(f"{who} : the backend '{name}' is not in HTTP mode.", span)
+
+
 def _append(line: Line, rule: RawRule, request: bool, place: str) -> None:
     """Joins the rule to those before it. A RuleLine that came from a defaults section is replaced, never changed."""
     rules = line.proxy.rules.setdefault(place, [])
@@ -165,3 +192,13 @@ for _verb in _MODERN:
         _declare_raw(f"req{_case}{_verb}", _verb, bool(_case), "http-request")
         if _verb in _OF_RESPONSES:
             _declare_raw(f"rsp{_case}{_verb}", _verb, bool(_case), "http-response")
+
+for _name, _case in (("reqsetbe", ""), ("reqisetbe", ", in any case")):
+    keyword(
+        _name,
+        places=PROXY,
+        usage="<regex> <backend> [{if | unless} <condition>]",
+        doc=f"Chooses the backend of requests that have a raw line which matches{_case}, before all `use_backend`\n"
+        "rules; the first that matches counts. In a backend it does nothing: the choice has been made. Today:\n"
+        "`use_backend`. Manual of 1.3.",
+    )(_choosing)

@@ -9,6 +9,7 @@ rules have left them:
     deny     403, of a response 502      tarpit    500 after `timeout tarpit`
     del      a matching header line is removed; a start line never is
     rep      a matching line becomes the replacement text, all of it; `\0` to `\9` are groups
+    setbe    the backend is chosen, before the `use_backend` rules; the first that matches counts, of frontends only
 
 Lines are as they came (http/kept.py), without their ends; a start line is what it would be sent as. A replacement with
 line feeds makes several lines. A start line that is none any more, and a header line without a name, are refused (400,
@@ -47,6 +48,10 @@ _ALLOWED: Final = "txn.req*allow"
 """A variable that no configuration can name."""
 
 
+CHOSEN: Final = "txn.req*setbe"
+"""Where the name of the backend that `reqsetbe` has chosen waits for rules/switching.py."""
+
+
 class Broken(Exception):
     """A rewritten line that cannot be part of a head."""
 
@@ -55,13 +60,14 @@ class Broken(Exception):
 class RawRule:
     """One line of the configuration, checked."""
 
-    verb: str  # allow, deny, pass, tarpit, del, rep
+    verb: str  # allow, deny, pass, tarpit, del, rep, setbe
     regex: Regex
     replacement: list[bytes | int] | None
     condition: Any
     verdict: Build | None  # of deny and tarpit
     span: Span
     text: str
+    backend: str = ""  # of setbe
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,9 @@ class RawRules:
                         return verdict(ctx)
                     if rule.verb == "pass":
                         return None
+                    if rule.verb == "setbe":
+                        ctx.variables = {CHOSEN: rule.backend, **(ctx.variables or {})}
+                        continue
                     allowed = True
                     ctx.variables = {**(ctx.variables or {}), _ALLOWED: True}
             return None
@@ -116,6 +125,12 @@ class RawRules:
 def wanted(proxies: Iterable[ProxyConfig]) -> bool:
     """Whether any proxy has rules that need the lines as they came."""
     return any(rule.place == RAW for proxy in proxies for rules in proxy.rules.values() for rule in rules)
+
+
+def chooses(config: ProxyConfig) -> bool:
+    """Whether rules on raw lines may choose a frontend's backend."""
+    lines = config.rules.get("http-request", [])
+    return any(rule.verb == "setbe" for line in lines if line.place == RAW for rule in line.build.rules)
 
 
 def _request_start(request: Request) -> bytes:

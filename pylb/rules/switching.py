@@ -21,7 +21,7 @@ from pylb.config.words import Line
 from pylb.errors import NOWHERE, ConfigError, Span, did_you_mean
 from pylb.http.uri import pathq
 from pylb.registry import FRONT, Kind, action, keyword
-from pylb.rules import hooks, replies
+from pylb.rules import hooks, raw_lines, replies
 from pylb.rules.verdicts import Outcome, Verdict
 from pylb.sample import condition as conditions
 from pylb.sample import logformat
@@ -117,7 +117,7 @@ class Switch:
     Lives as long as its frontend.
     """
 
-    __slots__ = ("fallback", "forced", "own", "steps")
+    __slots__ = ("fallback", "find", "forced", "own", "raw", "steps")
 
     def __init__(self, config: ProxyConfig, program: Any) -> None:
         self.own = program.backend(config.name) if config.kind == "listen" else None
@@ -127,9 +127,15 @@ class Switch:
         rules: list[SwitchLine] = config.get("use_backend", [])
         self.steps = [_step(config, rule, program) for rule in rules]
         self.forced = [condition.compile(program) for condition in config.get("force-be-switch", [])]
+        self.raw = raw_lines.chooses(config)
+        self.find = program.backend
 
     def ready(self) -> tuple[Choose | None, Any]:
         """The closure that chooses for a stream, None where every stream goes the same way; and that way."""
+        choose, fallback = self._modern()
+        return (_after_raw(choose, fallback, self.find), fallback) if self.raw else (choose, fallback)
+
+    def _modern(self) -> tuple[Choose | None, Any]:
         fallback = self.fallback
         if fallback is not None and fallback is not self.own and _closed(fallback):
             if self.forced:
@@ -197,6 +203,19 @@ def _forcible(steps: list[Step], fallback: Any, own: Any, forced: list[Any]) -> 
         return backend
 
     return choose
+
+
+def _after_raw(choose: Choose | None, fallback: Any, find: Callable[[str], Any]) -> Choose:
+    """With `reqsetbe`, whose choice stands before every other; a backend that is closed is passed over."""
+
+    def chosen(stream: Any) -> Any:
+        name = (stream.variables or {}).get(raw_lines.CHOSEN)
+        backend = None if name is None else find(name)
+        if backend is not None and not _closed(backend):
+            return backend
+        return fallback if choose is None else choose(stream)
+
+    return chosen
 
 
 def _step(config: ProxyConfig, rule: SwitchLine, program: Any) -> Step:

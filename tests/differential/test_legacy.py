@@ -72,6 +72,16 @@ CASES: dict[str, Case] = {
     "order": Case("reqdel ^X-New:\n http-request set-header X-New 1", "http-request del-header X-New"),
     "allow-is-not-all": Case("http-request allow\n reqdeny ^GET", "http-request deny"),
     "redirect-last": Case("redirect location /r if { path / }\n reqrep ^GET\\ [^\\ ]* GET\\ /", "redirect location /r"),
+    "backend": Case("use_backend c\n reqsetbe ^GET\\ /static d", "use_backend d"),
+    "backend-first": Case("reqsetbe ^X-One:\\ a d\n reqsetbe . c", "use_backend d"),
+    "backend-in-case": Case("reqsetbe ^host: c\n reqisetbe ^HOST: d", "use_backend d"),
+    "backend-if": Case("reqsetbe . c if { path / }\n use_backend d", "use_backend d"),
+    "backend-none": Case("reqsetbe ^POST c", "default_backend b"),
+    "backend-after-rep": Case(
+        "reqrep ^X-One:.* X-One:\\ new\n reqsetbe ^X-One:\\ a c\n reqsetbe new$ d",
+        "http-request replace-header x-one .* new\n use_backend d",
+    ),
+    "backend-and-deny": Case("reqsetbe . d\n reqdeny ^GET", "http-request deny"),
 }
 
 
@@ -80,7 +90,10 @@ def config(new: bool, cases: dict[str, Case] = CASES) -> str:
     for name, case in cases.items():
         text += f"frontend {name}\n bind 127.0.0.1:$({name.replace('-', '_')})\n {case.new if new else case.old}\n"
         text += " default_backend b\n"
-    return text + "backend b\n server s1 127.0.0.1:$(s1)\n"
+    for name in "bcd":
+        own = "" if name == "b" else " reqsetbe . b\n" * (not new) + f" http-request set-header X-Backend {name}\n"
+        text += f"backend {name}\n{own} server s1 127.0.0.1:$(s1)\n"
+    return text
 
 
 def run_all(site: Site, cases: dict[str, Case] = CASES) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""appsession and reqsetbe: what they take, and that a start without their effect is refused."""
+"""appsession and reqsetbe: what they take; a start without the effect of appsession is refused."""
 
 from __future__ import annotations
 
@@ -34,18 +34,20 @@ WRONG = {
     "reqisetbe x b when": "'reqisetbe' expects either 'if' or 'unless' followed by a condition but found 'when'.",
     "reqisetbe x b if zork": "error detected",
     "reqisetbe x nowhere": "proxy 'l' : 'reqisetbe' : unable to find the backend 'nowhere'.",
+    "reqsetbe x t": "proxy 'l' : 'reqsetbe' : the backend 't' is not in HTTP mode.",
 }
 
 
 def text(line: str) -> str:
-    return section("listen l", "mode http", "bind 127.0.0.1:1", line) + section("backend b", "mode http")
+    first = section("listen l", "mode http", "bind 127.0.0.1:1", line)
+    return first + section("backend b", "mode http") + section("backend t", "mode tcp")
 
 
 @pytest.mark.parametrize("line", GOOD)
-def test_a_valid_line_is_accepted_and_a_start_refused(line: str) -> None:
+def test_a_valid_line_is_accepted_and_a_start_refused_where_it_has_no_effect(line: str) -> None:
     config = judged(text(line))
     assert said(config) == []
-    assert [use.word.name for use in config.inert(Status.UNSAFE)] == [line.split(maxsplit=1)[0]]
+    assert [use.word.name for use in config.inert(Status.UNSAFE)] == ["appsession"] * line.startswith("appsession")
 
 
 @pytest.mark.parametrize("line", WRONG)
