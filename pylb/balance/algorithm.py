@@ -40,6 +40,8 @@ class Algorithm:
         self.backups = 0  # usable backups
         self.used = 0  # servers that take part now
         self.first_backup: Server | None = None
+        self._foremost: Server | None = None  # the first usable backup
+        self._weight = self._backup_weight = 0
         self.settled = False  # True once all servers have been seen
         self.weights: dict[Server, int] = {}  # weight each server takes part with, as last counted
 
@@ -50,13 +52,15 @@ class Algorithm:
     def update(self, server: Server | None = None) -> None:
         """A server's state or weight has changed (None: look at all)."""
         changed = []
+        weights = self.weights
         for each in self.servers if server is None else (server,):
-            old, new = self.weights.get(each, 0), self.weight(each)
+            old, new = weights.get(each, 0), self.weight(each)
             if old != new:
-                self.weights[each] = new
+                weights[each] = new
+                self._count(each, old, new)
                 changed.append((each, old, new))
         if changed:
-            self.recount()
+            self._sum_up()
             for each, old, new in changed:
                 self.moved(each, old, new)
         if not self.settled:
@@ -69,33 +73,37 @@ class Algorithm:
             return 0
         return server.eweight if self.scaled else server.weight
 
-    def recount(self) -> None:
-        weights = self.weights
-        active = backups = weight = backup_weight = 0
-        first = None
-        for server in self.servers:
-            share = weights.get(server, 0)
-            if not share:
-                continue
-            if server.backup:
-                backups += 1
-                backup_weight += share
-                first = first or server
-            else:
-                active += 1
-                weight += share
-        self.active, self.backups = active, backups
-        self.first_backup = None if active or self.all_backups else first
-        self.used = active or (1 if self.first_backup is not None else backups)
-        if active:
-            self.total = weight
-        elif self.first_backup is not None:
-            self.total = weights[self.first_backup]
+    def _count(self, server: Server, old: int, new: int) -> None:
+        comes = bool(new) - bool(old)
+        if not server.backup:
+            self.active += comes
+            self._weight += new - old
+            return
+        self.backups += comes
+        self._backup_weight += new - old
+        first = self._foremost
+        if comes > 0:
+            if first is None or server.number < first.number:
+                self._foremost = server
+        elif server is first and not new:
+            weights = self.weights
+            self._foremost = next((each for each in self.servers if each.backup and weights.get(each)), None)
+
+    def _sum_up(self) -> None:
+        first = self.first_backup = None if self.active or self.all_backups else self._foremost
+        self.used = self.active or (1 if first is not None else self.backups)
+        if self.active:
+            self.total = self._weight
+        elif first is not None:
+            self.total = self.weights[first]
         else:
-            self.total = backup_weight
+            self.total = self._backup_weight
 
     def moved(self, server: Server, old: int, new: int) -> None:
         """Hook: the weight of `server` went from `old` to `new`; counts are up to date."""
+
+    def replaced(self, server: Server) -> None:
+        """Hook: the address of `server` is another one now."""
 
     def settle(self) -> None:
         """Hook: every server has been seen for the first time."""

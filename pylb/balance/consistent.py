@@ -1,17 +1,21 @@
 """The ring of `hash-type consistent`: every server owns sixteen points per unit of weight, a key goes to the nearest.
 
-Point number n of the server with id s stands at mix(s * 4096 + n), mix being Bob Jenkins' full-avalanche integer hash
-times a large prime. A key takes the closer of its two neighbours, the lower one on a tie. When a server leaves, only
-its keys move (configuration manual 4.2 `hash-type`; the positions are compared with the real program).
+A key takes the closer of its two neighbours, the lower one on a tie. When a server leaves, only its keys move
+(configuration manual 4.2 `hash-type`; positions, and the order of points that coincide, are compared with the real
+program). Where a server's points stand is told by balance/ring_points.py.
+
+The points stand in blocks of a few hundred, in order, so that a change of one server costs two bisections and a short
+move of memory for each of its points, never a pass over those of all others: 1,000 servers of weight 100 have
+1.6 million points; one of them leaves in 2 ms.
 """
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final
 
-from pylb.balance.weights import EFFECTIVE_MAX
-from pylb.sample.hashes import avalanche
+from pylb.balance.ring_points import base_of, points
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,110 +24,190 @@ if TYPE_CHECKING:
 
 _SPACE: Final = 1 << 32
 
+BLOCK: Final = 512  # points of a block when the ring is made; a block of twice as many is cut in two
+
 
 class Ring:
-    """Points of one group of servers. Looking up costs two bisections; a change costs a pass over the points."""
+    """Points of one group of servers. # Invariant: no block is empty; `tops[n]` is the last key of block n."""
 
-    __slots__ = ("keys", "last", "owners")
+    __slots__ = ("bases", "keys", "last", "owners", "size", "tops", "weights")
 
     def __init__(self) -> None:
-        self.keys: list[int] = []  # sorted
-        self.owners: list[Server] = []
-        self.last = -1  # key where the walk of key-less streams stands
+        self.keys: list[array[int]] = []  # per block, sorted
+        self.owners: list[list[Server]] = []
+        self.tops: list[int] = []
+        self.weights: dict[Server, int] = {}  # points of each server that has any
+        self.bases: dict[Server, int] = {}  # what their places were computed from
+        self.size = 0
+        self.last: tuple[int, Server] | None = None  # the point where the walk of key-less streams stands
+
+    # -- changes --------------------------------------------------------------------------------------------------
 
     def extend(self, weights: dict[Server, int]) -> None:
-        """Adds the points of several servers at once."""
-        self._rebuild([*zip(self.keys, self.owners, strict=True), *_points(weights, {})])
-
-    def change(self, server: Server, old: int, new: int) -> None:
-        """A server's weight went from `old` to `new` points."""
-        if new > old:
-            self._rebuild([*zip(self.keys, self.owners, strict=True), *_points({server: new}, {server: old})])
-            return
-        gone = {avalanche(server.id * EFFECTIVE_MAX + number) for number in range(new, old)}
-        kept = [
-            (key, owner)
-            for key, owner in zip(self.keys, self.owners, strict=True)
-            if owner is not server or key not in gone
+        """The points of several servers at once; the ring is empty. Earlier servers go first where points coincide."""
+        servers = list(weights)
+        shift = len(servers).bit_length()
+        self.bases = {server: base_of(server) for server in servers}
+        mixed = [
+            key << shift | at
+            for at, server in enumerate(servers)
+            for key in points(self.bases[server], 0, weights[server])
         ]
-        walked = self.last >= 0 and self.owners[bisect_left(self.keys, self.last)] is server and self.last in gone
-        self._split(kept)
-        if walked and kept:
+        mixed.sort()
+        mask = (1 << shift) - 1
+        for start in range(0, len(mixed), BLOCK):
+            part = mixed[start : start + BLOCK]
+            self.keys.append(array("I", [each >> shift for each in part]))
+            self.owners.append([servers[each & mask] for each in part])
+            self.tops.append(part[-1] >> shift)
+        self.size = len(mixed)
+        self.weights = dict(weights)
+
+    def change(self, server: Server, new: int) -> None:
+        """A server has `new` points from now on; all of them move where what places them is another (`hash-key`)."""
+        old = self.weights.get(server, 0)
+        base = base_of(server)
+        if old and self.bases[server] != base:
+            self._drop(server, self.bases[server], 0, old)
+            old = 0
+        if new > old:
+            for key in points(base, old, new):
+                self._insert(key, server)
+        else:
+            self._drop(server, base, new, old)
+        if new:
+            self.weights[server] = new
+            self.bases[server] = base
+        else:
+            self.weights.pop(server, None)
+            self.bases.pop(server, None)
+
+    def _drop(self, server: Server, base: int, start: int, stop: int) -> None:
+        for key in reversed(points(base, start, stop)):
+            self._remove(key, server)
+
+    def _insert(self, key: int, server: Server) -> None:
+        tops = self.tops
+        self.size += 1
+        if not tops:
+            self.keys.append(array("I", (key,)))
+            self.owners.append([server])
+            tops.append(key)
+            return
+        block = bisect_right(tops, key)
+        if block == len(tops):
+            block -= 1
+            tops[block] = key
+        keys = self.keys[block]
+        at = bisect_right(keys, key)
+        keys.insert(at, key)
+        self.owners[block].insert(at, server)
+        if len(keys) >= 2 * BLOCK:
+            owners = self.owners[block]
+            self.keys[block : block + 1] = [keys[:BLOCK], keys[BLOCK:]]
+            self.owners[block : block + 1] = [owners[:BLOCK], owners[BLOCK:]]
+            tops.insert(block, keys[BLOCK - 1])
+
+    def _find(self, key: int, server: Server) -> tuple[int, int]:
+        """Block and index of a point that is there."""
+        block = bisect_left(self.tops, key)
+        at = bisect_left(self.keys[block], key)
+        while self.owners[block][at] is not server:
+            block, at = self._after(block, at)
+        return block, at
+
+    def _after(self, block: int, at: int) -> tuple[int, int]:
+        at += 1
+        if at < len(self.owners[block]):
+            return block, at
+        block += 1
+        return (block, 0) if block < len(self.owners) else (0, 0)
+
+    def _remove(self, key: int, server: Server) -> None:
+        block, at = self._find(key, server)
+        keys = self.keys[block]
+        del keys[at]
+        del self.owners[block][at]
+        self.size -= 1
+        if not keys:
+            del self.keys[block], self.owners[block], self.tops[block]
+            at = 0
+        elif at == len(keys):
+            self.tops[block] = keys[-1]
+        if self.last is not None and self.last[1] is server and self.last[0] == key:
             # As in HAProxy, the walk then stands on the next point, whose owner is thus passed over once.
-            self.last = self.keys[bisect_right(self.keys, self.last) % len(kept)]
+            self.last = None
+            if self.size:
+                if block == len(self.keys) or at == len(self.keys[block]):
+                    block, at = (block + 1, 0) if block + 1 < len(self.keys) else (0, 0)
+                self.last = self.keys[block][at], self.owners[block][at]
 
-    def _rebuild(self, points: list[tuple[int, Server]]) -> None:
-        points.sort(key=_position)
-        self._split(points)
+    # -- looking up -----------------------------------------------------------------------------------------------
 
-    def _split(self, points: list[tuple[int, Server]]) -> None:
-        self.keys = [key for key, _ in points]
-        self.owners = [owner for _, owner in points]
+    def _nearest(self, value: int) -> tuple[int, int]:
+        """Block and index of the point closest to `value`; the ring must not be empty."""
+        every = self.keys
+        block = bisect_right(self.tops, value)
+        at = bisect_right(every[block], value) - 1 if block < len(every) else -1
+        if at < 0:  # the point before is the last of the block before, or of the ring, which is closed
+            block = (block or len(every)) - 1
+            at = len(every[block]) - 1
+        before = (value - every[block][at]) % _SPACE
+        if not before:
+            return block, at
+        after = self._after(block, at)
+        return (block, at) if before <= (every[after[0]][after[1]] - value) % _SPACE else after
 
-    def nearest(self, value: int) -> int:
-        """Index of the point closest to `value`; the ring must not be empty."""
-        keys = self.keys
-        size = len(keys)
-        after = bisect_left(keys, value)
-        before = bisect_right(keys, value) - 1  # -1 is the last point: the ring is closed
-        if after == size:
-            after = 0
-        if (value - keys[before]) % _SPACE <= (keys[after] - value) % _SPACE:
-            return before % size
-        return after
+    def owner(self, value: int) -> Server:
+        """The owner of the nearest point."""
+        every = self.keys
+        block = bisect_left(self.tops, value)
+        if block < len(every):
+            keys = every[block]
+            at = bisect_left(keys, value)
+            if at:
+                after = keys[at] - value
+                if after:
+                    return self.owners[block][at - 1 if value - keys[at - 1] <= after else at]
+        block, at = self._nearest(value)
+        return self.owners[block][at]
 
-    def lookup(self, value: int, refused: Callable[[Server], bool] | None = None, *, last: bool = False) -> Server:
+    def lookup(self, value: int, refused: Callable[[Server], bool], *, last: bool = False) -> Server:
         """The owner of the nearest point, or of the next ones upwards while `refused(owner)`; if all are, the first, or
         the `last` one."""
-        at = self.nearest(value)
-        owners = self.owners
-        owner = owners[at]
-        if refused is None or not refused(owner):
-            return owner
-        size = len(owners)
-        seen = {owner}
-        final = owner
-        for _ in range(size - 1):
-            at += 1
-            if at == size:
-                at = 0
-            other = owners[at]
+        block, at = self._nearest(value)
+        first = final = self.owners[block][at]
+        if not refused(first):
+            return first
+        seen = {first}
+        everybody = len(self.weights)
+        while len(seen) < everybody:
+            block, at = self._after(block, at)
+            other = self.owners[block][at]
             if other not in seen:
                 if not refused(other):
                     return other
                 seen.add(other)
                 final = other
-        return final if last else owner
+        return final if last else first
 
     def walk(self, avoid: Server | None) -> Server | None:
         """The owner of the point behind the last one walked to, passing over saturated servers."""
-        keys, owners = self.keys, self.owners
-        size = len(keys)
-        at = bisect_right(keys, self.last) if self.last >= 0 else 0
-        second = -1
-        for step in range(size):
-            index = (at + step) % size
-            owner = owners[index]
-            if owner.maxconn and owner.saturated():
-                continue
-            if owner is not avoid:
-                self.last = keys[index]
-                return owner
-            if second < 0:
-                second = index
-        if second < 0:
+        block, at = (0, 0) if self.last is None else self._after(*self._find(*self.last))
+        passed: set[Server] = set()
+        second: tuple[int, int] | None = None
+        everybody = len(self.weights)
+        while len(passed) < everybody:
+            owner = self.owners[block][at]
+            if owner not in passed:
+                if not owner.maxconn or not owner.saturated():
+                    if owner is not avoid:
+                        self.last = self.keys[block][at], owner
+                        return owner
+                    second = block, at
+                passed.add(owner)
+            block, at = self._after(block, at)
+        if second is None:
             return None
-        self.last = keys[second]
+        self.last = self.keys[second[0]][second[1]], self.owners[second[0]][second[1]]
         return avoid
-
-
-def _points(weights: dict[Server, int], known: dict[Server, int]) -> list[tuple[int, Server]]:
-    return [
-        (avalanche(server.id * EFFECTIVE_MAX + number), server)
-        for server, weight in weights.items()
-        for number in range(known.get(server, 0), weight)
-    ]
-
-
-def _position(point: tuple[int, Server]) -> int:
-    return point[0]

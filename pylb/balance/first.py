@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Candidates:
-    """Servers of one group that may have a free slot, by id."""
+    """Servers of one group that may have a free slot, by id. Entries of those that have left go when they come up."""
 
     __slots__ = ("heap", "inside")
 
@@ -31,31 +31,40 @@ class Candidates:
         if server not in self.inside:
             self.inside.add(server)
             heapq.heappush(self.heap, (server.id, server.number, server))
+            if len(self.heap) > 2 * len(self.inside) + 64:
+                self.heap = sorted({entry for entry in self.heap if entry[2] in self.inside})
+
+    def leave(self, server: Server) -> None:
+        self.inside.discard(server)
 
     def first(self, avoid: Server | None) -> Server | None:
         heap = self.heap
-        second: tuple[int, int, Server] | None = None
+        inside = self.inside
+        second = False
         kept: list[tuple[int, int, Server]] = []
         found: Server | None = None
         while heap:
             entry = heap[0]
             server = entry[2]
+            if server not in inside:
+                heapq.heappop(heap)
+                continue
             if server.maxconn and server.saturated():
                 heapq.heappop(heap)
                 if server.minconn != server.maxconn:
                     kept.append(entry)  # its limit grows with the backend's load, without a word
                 else:
-                    self.inside.discard(server)
+                    inside.discard(server)
                 continue
-            if server is avoid and second is None:
-                second = heapq.heappop(heap)
-                kept.append(second)
+            if server is avoid:
+                second = True
+                kept.append(heapq.heappop(heap))
                 continue
             found = server
             break
         for entry in kept:
             heapq.heappush(heap, entry)
-        return found if found is not None or second is None else avoid
+        return found if found is not None or not second else avoid
 
 
 class First(Algorithm):
@@ -75,9 +84,12 @@ class First(Algorithm):
     def update(self, server: Server | None = None) -> None:
         """Also called when a limit has changed: whoever was full may not be any more."""
         super().update(server)
-        self.main, self.reserve = Candidates(), Candidates()
-        for each in self.servers:
+        for each in self.servers if server is None else (server,):
             self.freed(each)
+
+    def moved(self, server: Server, old: int, new: int) -> None:
+        if not new:
+            (self.reserve if server.backup else self.main).leave(server)
 
     def choose(self, stream: Any, avoid: Server | None = None) -> Server | None:
         if self.active:

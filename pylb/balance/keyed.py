@@ -1,7 +1,7 @@
 """What all hashing algorithms share: a key per stream, and the map or the ring that turns its hash into a server.
 
 Streams without the key are spread over the same map or ring in turn, as HAProxy does. While one server alone takes
-part, no key is looked for and no turn is counted.
+part, no key is looked for and no turn is counted; but that of `rdp-cookie` is (`alone` False; observed).
 """
 
 from __future__ import annotations
@@ -26,15 +26,16 @@ class Mapped(StaticMap):
     any_server = False
     waits_in_line = False
 
-    def __init__(self, backend: Any, key: Key) -> None:
+    def __init__(self, backend: Any, key: Key, alone: bool = True) -> None:
         self.key = key
+        self.alone = alone
         super().__init__(backend)
 
     def choose(self, stream: Any, avoid: Server | None = None) -> Server | None:
         servers = self.map
         if not servers:
             return None
-        if self.used == 1:
+        if self.used == 1 and self.alone:
             return servers[0]
         value = self.key(stream)
         if value is None:
@@ -48,11 +49,13 @@ class Consistent(Algorithm):
     any_server = False
     waits_in_line = False
 
-    def __init__(self, backend: Any, key: Key) -> None:
+    def __init__(self, backend: Any, key: Key, alone: bool = True) -> None:
         super().__init__(backend)
         self.key = key
+        self.alone = alone
         self.main = Ring()
         self.reserve = Ring()
+        self.before: dict[Server, int] = {}  # weight of the servers of its kind in front of each; empty: not known
         self.factor = backend.config.get("hash-balance-factor", 0) if backend.config is not None else 0
         choice = backend.config.get("hash-preserve-affinity", "always") if backend.config is not None else "always"
         self.leave: Callable[[Server], bool] | None = _LEAVE[choice]  # whether a server's streams may leave it
@@ -65,8 +68,14 @@ class Consistent(Algorithm):
             )
 
     def moved(self, server: Server, old: int, new: int) -> None:
+        self.before = {}
         if self.settled:
-            (self.reserve if server.backup else self.main).change(server, old, new)
+            (self.reserve if server.backup else self.main).change(server, new)
+
+    def replaced(self, server: Server) -> None:
+        """The points of the server move where `hash-key` says so."""
+        if weight := self.weights.get(server, 0):
+            (self.reserve if server.backup else self.main).change(server, weight)
 
     def choose(self, stream: Any, avoid: Server | None = None) -> Server | None:
         if self.active:
@@ -75,12 +84,12 @@ class Consistent(Algorithm):
             return self.first_backup
         else:
             ring = self.reserve
-        value = self.key(stream) if self.used > 1 else 0
+        value = 0 if self.used == 1 and self.alone else self.key(stream)
         if value is None:
             return ring.walk(avoid)
         leave = self.leave
         if avoid is None and not self.factor:
-            owner = ring.owners[ring.nearest(value)]
+            owner = ring.owner(value)
             return owner if leave is None or not leave(owner) else ring.lookup(value, leave, last=True)
         if leave is not None:
             return ring.lookup(
@@ -95,15 +104,18 @@ class Consistent(Algorithm):
         """Whether one more stream keeps the server within its share of `factor` per cent of the average load."""
         slots = ((self.backend.served + 1) * self.factor + 99) // 100
         per_weight, rest = divmod(slots, self.total)
-        before = 0
-        for other in self.servers:
-            if other is server:
-                break
-            if other.backup is server.backup:
-                before += self.weights.get(other, 0)
+        before = (self.before or self._add_up())[server]
         weight = self.weights[server]
         share = weight * per_weight + (before + weight) * rest // self.total - before * rest // self.total
         return server.served < max(1, share)
+
+    def _add_up(self) -> dict[Server, int]:
+        sums = {False: 0, True: 0}
+        before = self.before
+        for server in self.servers:
+            before[server] = sums[server.backup]
+            sums[server.backup] += self.weights.get(server, 0)
+        return before
 
 
 def _without_queue(server: Server) -> bool:
@@ -117,7 +129,7 @@ _LEAVE: dict[str, Callable[[Server], bool] | None] = {
 }
 
 
-def by_bytes(reader: Reader) -> Callable[[Any], Algorithm]:
+def by_bytes(reader: Reader, *, alone: bool = True) -> Callable[[Any], Algorithm]:
     """The build function of an algorithm whose key is text."""
 
     def build(backend: Any) -> Algorithm:
@@ -128,7 +140,7 @@ def by_bytes(reader: Reader) -> Callable[[Any], Algorithm]:
             data = reader(stream)
             return None if data is None else function(data)
 
-        return Consistent(backend, key) if kind.consistent else Mapped(backend, key)
+        return Consistent(backend, key, alone) if kind.consistent else Mapped(backend, key, alone)
 
     return build
 

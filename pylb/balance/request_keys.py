@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from pylb.balance.hashing import kind_of
 from pylb.balance.keyed import by_bytes
 from pylb.balance.keywords import kind_of_proxy
 from pylb.config.units import parse_integer
@@ -194,7 +195,7 @@ def rdp_cookie(words: Words, site: Site) -> Build:
         found = pattern.match(stream.data)
         return found[1] or None if found else None
 
-    return by_bytes(read)
+    return by_bytes(read, alone=False)
 
 
 @algorithm("hash")
@@ -215,7 +216,8 @@ def hash_expression(words: Words, site: Site) -> Build:
         ) from None
 
     def build(backend: Any) -> Algorithm:
-        value = tree.compile_as("bin", backend.program)
+        plain = kind_of(backend.config).function == "none"  # whose key is the text of a number
+        value = tree.compile_as("str" if plain else "bin", backend.program)
 
         def read(stream: Any) -> bytes | None:
             data = value(stream)

@@ -77,6 +77,9 @@ def locate(server: Server, packed: bytes, *, port: int | None = None, relative: 
     persistence = server.backend.persistence
     if persistence is not None:
         persistence.moved(server)
+    algorithm = server.backend.algorithm
+    if algorithm is not None:
+        algorithm.replaced(server)
 
 
 def ip_address(packed: bytes, port: int) -> tuple[Any, ...]:

@@ -214,11 +214,13 @@ choice(
 )
 choice(
     "hash-key",
-    ("id", "addr", "addr-port"),
-    "'hash-key' has to be 'id', 'addr', or 'addr-port'",
-    status=Status.HARMLESS,
-    note="servers are placed by id",
-    doc="What places a server in consistent hashing.",
+    ("id", "id32", "guid", "addr", "addr-port"),
+    "'hash-key' has to be 'id', 'id32', 'guid', 'addr', or 'addr-port'",
+    status=Status.FULL,
+    note="",
+    doc="What places a server on the ring of `hash-type consistent`: its id (the default), all 32 bits of it, its guid, its "
+    "address, or address and port, so that several balancers agree whatever the order of their servers. Where a server "
+    "does not have it, the id takes its place. Manual 5.2 (3.0 and later).",
 )
 
 

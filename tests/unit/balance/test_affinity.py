@@ -12,6 +12,7 @@ class Some:
 
     def __init__(self, number: int) -> None:
         self.id = number
+        self.values: dict[str, Any] = {}
         self.full = False
 
 
