@@ -186,6 +186,8 @@ def url_parameters(
         if not request:
             return request
         _, there, query = request.target.partition(mark)
+        if mark in query:
+            query = query.replace(mark, b"&")  # what begins the parameters ends one, too
         return parameters(query, wanted, ignore_case=ignore_case) if there else []
 
     return read
