@@ -216,6 +216,7 @@ class Program:
         backend.timeout_server_fin = config.timeout("server-fin")
         backend.timeout_queue = config.timeout("queue")
         backend.timeout_tunnel = config.timeout("tunnel")
+        backend.timeout_tarpit = config.timeout("tarpit") or config.timeout("connect")
         backend.timeout_check = config.timeout("check")
         backend.keep_alive = not (config.option("http-server-close") or config.option("httpclose"))
         delay = config.get("tcp-response inspect-delay")

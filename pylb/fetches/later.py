@@ -65,10 +65,6 @@ ROWS: Final[dict[Scope, tuple[Row, ...]]] = {
         Row("bytes_out, res.bytes_in, res.bytes_out", "int", "Bytes of the response, received and sent."),
         Row("res.timer.data", "int", "Milliseconds that the data of the response took."),
     ),
-    Scope.BACKEND: (
-        Row("be_connect_timeout, be_queue_timeout, be_tarpit_timeout", "int", "Configured timeouts of the backend."),
-        Row("cur_connect_timeout, cur_queue_timeout, cur_max_retries", "int", "What holds for this stream."),
-    ),
     Scope.REQUEST_DATA: (
         Row("fcgi.docroot, fcgi.index", "str", "Settings of the FastCGI application of the backend."),
         Row("req.timer.hdr, req.timer.idle, req.timer.tq", "int", "Milliseconds before and while the head came."),
@@ -127,12 +123,8 @@ ROWS: Final[dict[Scope, tuple[Row, ...]]] = {
         Row("ssl_s_notafter, ssl_s_notbefore", "str", "Validity of the server's certificate."),
         Row("ssl_s_version", "int", "X.509 version of the server's certificate."),
     ),
-    Scope.CLIENT_STREAM: (
-        Row("cur_client_timeout", "int", "The client timeout that holds for this stream."),
-        Row("fc.timer.total", "int", "Milliseconds since the client's connection was accepted."),
-    ),
+    Scope.CLIENT_STREAM: (Row("fc.timer.total", "int", "Milliseconds since the client's connection was accepted."),),
     Scope.CLIENT: (
-        Row("cur_tarpit_timeout", "int", "The tarpit timeout that holds for this stream."),
         Row("fc.timer.handshake", "int", "Milliseconds that handshakes with the client took."),
         Row("fc_err_name", "str", "Symbolic name of the error of the client's connection."),
         Row("fc_glitches, fc_nb_streams", "int", "State of the client's multiplexed connection."),

@@ -200,7 +200,7 @@ for _name, _owner, _out, _scope, _get, _doc in (
         "int",
         Scope.CLIENT_STREAM,
         _milliseconds("timeout_tarpit"),
-        "`timeout tarpit` of the frontend in milliseconds.",
+        "`timeout tarpit` of the frontend in milliseconds; `timeout connect` where it is not set.",
     ),
     ("be_id", "backend", "int", Scope.BACKEND, lambda proxy: proxy.uuid, "Number of the backend."),
     ("be_name", "backend", "str", Scope.BACKEND, lambda proxy: proxy.label, "Name of the backend."),
@@ -236,6 +236,14 @@ for _name, _owner, _out, _scope, _get, _doc in (
         _milliseconds("timeout_queue"),
         "`timeout queue` of the backend in milliseconds, 0 when there is none.",
     ),
+    (
+        "be_tarpit_timeout",
+        "backend",
+        "int",
+        Scope.BACKEND,
+        _milliseconds("timeout_tarpit"),
+        "`timeout tarpit` of the backend in milliseconds; `timeout connect` where it is not set.",
+    ),
     ("be_max_retries", "backend", "int", Scope.BACKEND, lambda proxy: proxy.retries, "`retries` of the backend."),
     ("srv_id", "server", "int", Scope.SERVER_CONNECTION, lambda server: server.id, "Number of the server."),
     ("srv_name", "server", "str", Scope.SERVER_CONNECTION, lambda server: server.label, "Name of the server."),
@@ -252,6 +260,8 @@ def _current(name: str, side: str) -> Callable[[], Fetch]:
             owner = None if stream is None else getattr(stream, side)
             if owner is None:
                 return MISS
+            if name == "timeout_tarpit":
+                owner = stream.backend or owner
             value = stream.setting(name, owner)
             if name == "timeout_server":
                 value = stream.timeout_server or value

@@ -177,6 +177,7 @@ class Backend(Proxy):
         "timeout_server",
         "timeout_server_fin",
         "timeout_server_or_never",
+        "timeout_tarpit",
         "timeout_tunnel",
         "unpublished",
     )
@@ -197,6 +198,7 @@ class Backend(Proxy):
         self.timeout_server: float | None = None
         self.timeout_server_fin: float | None = None
         self.timeout_queue: float | None = None
+        self.timeout_tarpit: float | None = None
         self.timeout_tunnel: float | None = None
         self.timeout_check: float | None = None
         self.server_rules: Any = None  # use-server: closure(stream) -> Server | None

@@ -148,6 +148,13 @@ class Stream:
             self.overrides = {}
         self.overrides[name] = value
 
+    def forget_backend(self) -> None:
+        """The stream goes to another backend than the one whose rules have set these."""
+        self.timeout_server = None
+        if self.overrides is not None:
+            for name in ("timeout_connect", "timeout_queue", "timeout_tunnel", "retries"):
+                self.overrides.pop(name, None)
+
     def setting(self, name: str, owner: Any) -> Any:
         """What a rule has set for this stream, else what `owner`, its frontend or backend, has under that name."""
         if self.overrides is not None and name in self.overrides:

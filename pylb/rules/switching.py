@@ -117,7 +117,7 @@ class Switch:
     Lives as long as its frontend.
     """
 
-    __slots__ = ("fallback", "find", "forced", "own", "raw", "steps")
+    __slots__ = ("fallback", "find", "forced", "own", "raw", "steps", "tunes")
 
     def __init__(self, config: ProxyConfig, program: Any) -> None:
         self.own = program.backend(config.name) if config.kind == "listen" else None
@@ -128,12 +128,21 @@ class Switch:
         self.steps = [_step(config, rule, program) for rule in rules]
         self.forced = [condition.compile(program) for condition in config.get("force-be-switch", [])]
         self.raw = raw_lines.chooses(config)
+        self.tunes = config.kind == "listen" and any(
+            line.action is not None and line.action.name in BACKEND_SIDE
+            for place in ("http-request", "tcp-request content")
+            for line in config.rules.get(place, ())
+        )
         self.find = program.backend
 
     def ready(self) -> tuple[Choose | None, Any]:
         """The closure that chooses for a stream, None where every stream goes the same way; and that way."""
         choose, fallback = self._modern()
-        return (_after_raw(choose, fallback, self.find), fallback) if self.raw else (choose, fallback)
+        if self.raw:
+            choose = _after_raw(choose, fallback, self.find)
+        if self.tunes and (choose is not None or fallback is not self.own):
+            choose = _untuned(choose, fallback, self.own)
+        return choose, fallback
 
     def _modern(self) -> tuple[Choose | None, Any]:
         fallback = self.fallback
@@ -214,6 +223,23 @@ def _after_raw(choose: Choose | None, fallback: Any, find: Callable[[str], Any])
         if backend is not None and not _closed(backend):
             return backend
         return fallback if choose is None else choose(stream)
+
+    return chosen
+
+
+BACKEND_SIDE = ("set-timeout", "set-retries")
+"""Rules that set what belongs to the backend (and to the client, which stays)."""
+
+
+def _untuned(choose: Choose | None, fallback: Any, own: Any) -> Choose:
+    """For listen sections whose rules set timeouts of servers, or retries: in another backend that one's hold again.
+    As in newer HAProxy; 2.6 keeps what the section has set."""
+
+    def chosen(stream: Any) -> Any:
+        backend = fallback if choose is None else choose(stream)
+        if backend is not own:
+            stream.forget_backend()
+        return backend
 
     return chosen
 
