@@ -37,7 +37,7 @@ HTX_START: Final = 79  # and a head with this much
 TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 VALUE: Final = rb"[\t -~\x80-\xff]"
 _NAME: Final = rb"(?:\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._~!$&'()*+,;=%-]*+)"
-legal_host = re.compile(_NAME + rb"(?::[0-9]*+)?+").fullmatch
+legal_host = re.compile(_NAME + rb"(?::[0-9A-Za-z._~-]*+)?+").fullmatch  # rules are to judge odd ports, as in HAProxy
 legal_value = re.compile(VALUE + rb"*+").fullmatch
 _digits = re.compile(rb"[0-9]++").fullmatch
 _connect = re.compile(rb"(" + _NAME + rb"):([0-9]{1,5}+)").fullmatch
@@ -61,10 +61,11 @@ class Limits:
     be read before its end is seen. Both are refused with 400, as 2.6 does.
     """
 
-    __slots__ = ("fields", "head", "name", "raw")
+    __slots__ = ("fields", "head", "input", "name", "raw")
 
     def __init__(self, bufsize: int = 16384, maxrewrite: int = 1024, maxhdr: int = 101) -> None:
         self.raw = bufsize
+        self.input = bufsize - maxrewrite
         self.head = bufsize - maxrewrite - HTX_START
         self.fields = maxhdr - 1
         self.name = 255
@@ -188,13 +189,33 @@ def _judge_target(request: Request, target: bytes) -> Refusal | None:
         request.host = bare
     elif _without_port(host, port).lower() != bare.lower():
         return Refusal(400, "Host differs from the request target")
-    if bare is not authority:
-        request.target = b"%b://%b%b%b" % (scheme, b"" if user is None else user + b"@", bare, rest)
+    pathless = not rest and request.method != b"OPTIONS"  # which speaks of the server then (RFC 9112 3.2.4)
+    if pathless or bare is not authority:
+        _retarget(
+            request, b"%b://%b%b%b" % (scheme, b"" if user is None else user + b"@", bare, b"/" if pathless else rest)
+        )
+        if bare is not authority and host is not None:
+            _rehost(request, bare)
     return None
 
 
+def _retarget(request: Request, target: bytes) -> None:
+    """Another target, as if it had been received so: logs and captures show it too."""
+    request.dropped += len(request.target) - len(target)
+    request.line = b"%b %b %b" % (request.method, target, request.line.rpartition(b" ")[2])
+    request.target = target
+
+
+def _rehost(request: Request, host: bytes) -> None:
+    """Another value of Host."""
+    assert request.host is not None
+    request.dropped += len(request.host) - len(host)
+    request.host = host
+    request.fields = [field(b"host", host) if one[3] == HOST else one for one in request.fields]
+
+
 def _judge_connect(request: Request, target: bytes) -> Refusal | None:
-    """RFC 9112 3.2.3. A default port disappears from Host, as HAProxy does."""
+    """RFC 9112 3.2.3. A default port disappears from Host, as HAProxy does; an empty one stays."""
     parts = _connect(target)
     if parts is None or not parts[1]:
         return Refusal(400, "bad authority in CONNECT")
@@ -206,9 +227,8 @@ def _judge_connect(request: Request, target: bytes) -> Refusal | None:
     bare = _without_port(host, port)
     if bare.lower() != _without_port(target, port).lower():
         return Refusal(400, "Host differs from the request target")
-    if bare is not host:
-        request.host = bare
-        request.fields = [field(b"host", bare) if one[3] == HOST else one for one in request.fields]
+    if port and len(host) - len(bare) > 1:
+        _rehost(request, bare)
     return None
 
 

@@ -59,7 +59,7 @@ def check_request(data: bytes) -> None:
         else:
             method, target, version, headers = theirs
             assert (taken.method, taken.version) == (method, 11 if version == b"1.1" else 10)
-            assert taken.line.split(b" ")[1] == target
+            assert data.split(b" ")[1] == target
             ours = [(one[0], one[1]) for one in taken.fields]
             left = [one for one in headers if one in ours or one[0] not in FRAMING]
             assert [one for one in ours if one[0] not in FRAMING] == [one for one in left if one[0] not in FRAMING]
