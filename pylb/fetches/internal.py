@@ -268,8 +268,8 @@ def unique_id() -> Fetch:
             return MISS
         if not stream.unique_id:
             make = stream.frontend.unique_id
-            if make is None:
-                return MISS
+            if make is None or (stream.end and stream.request is None and stream.frontend.http):
+                return MISS  # what could not be read never was a request
             stream.unique_id = make(stream)
         found: bytes = stream.unique_id
         return found

@@ -63,7 +63,7 @@ def _port(read: Callable[[Stream], int | None], argument: str) -> Read:
 
 def _logasap(stream: Stream) -> bool:
     log = stream.frontend.log
-    return log is not None and log.asap
+    return log is not None and log.marks
 
 
 # -- connections -----------------------------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ def process_id(argument: str) -> Read:
     return _number(lambda stream: os.getpid(), argument)
 
 
-@alias("ID", when="request")
+@alias("ID", when="end")
 def unique_id(argument: str) -> Read:
     """The unique id made by `unique-id-format`."""
 
@@ -252,13 +252,13 @@ def retries(argument: str) -> Read:
     return lambda stream: b"+%d" % stream.retries if stream.redispatched else stream.retries
 
 
-@alias("sq", when="connect")
+@alias("sq", when="end")
 def server_queue(argument: str) -> Read:
     """Streams that were before this one in the server's queue."""
     return lambda stream: stream.queue_server
 
 
-@alias("bq", when="connect")
+@alias("bq", when="end")
 def backend_queue(argument: str) -> Read:
     """Streams that were before this one in the backend's queue."""
     return lambda stream: stream.queue_backend
@@ -352,7 +352,7 @@ def termination(argument: str) -> Read:
     return lambda stream: stream.end_state + stream.end_cause
 
 
-@alias("tsc", http=True, when="end", verbatim=True)
+@alias("tsc", when="end", verbatim=True)
 def termination_cookies(argument: str) -> Read:
     """Termination state, followed by the state of the persistence cookie in the request and in the response."""
     return lambda stream: stream.end_state + stream.end_cause + stream.cookie_request + stream.cookie_response
@@ -391,7 +391,7 @@ def origin(argument: str) -> Read:
             return b"unspec"
         if log.early:
             return b"txn_accept"
-        if log.asap:
+        if log.asap and not stream.end:
             return b"txn_response" if stream.frontend.http else b"txn_connect"
         return b"txn_close"
 

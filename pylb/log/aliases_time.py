@@ -79,17 +79,17 @@ def request_date_local(argument: str) -> Read:
     return lambda stream: dates.LOCAL_ZONED[int(stream.start_wall)]
 
 
-for _name, _read, _http, _when, _doc in (
-    ("TR", timers.request, True, "request", "From the first byte of the request to the end of its head."),
-    ("Tc", timers.connect, False, "connect", "Establishing the connection to the server."),
-    ("Td", timers.data, False, "end", "Transfer of the response after its head."),
-    ("Th", timers.handshake, False, "accept", "Accept and handshakes (PROXY header, TLS), first request only."),
-    ("Ti", timers.idle, True, "request", "Idle time before the first byte of the request."),
-    ("Tq", timers.until_request, True, "request", "Th + Ti + TR."),
-    ("Tr", timers.response, True, "response", "From the established connection to the complete response head."),
-    ("Tw", timers.queue, False, "connect", "Waiting in queues for a connection slot."),
+for _name, _read, _http, _doc in (
+    ("TR", timers.request, True, "From the first byte of the request to the end of its head."),
+    ("Tc", timers.connect, False, "Establishing the connection to the server."),
+    ("Td", timers.data, False, "Transfer of the response after its head."),
+    ("Th", timers.handshake, False, "Accept and handshakes (PROXY header, TLS), first request only."),
+    ("Ti", timers.idle, True, "Idle time before the first byte of the request."),
+    ("Tq", timers.until_request, True, "Th + Ti + TR."),
+    ("Tr", timers.response, True, "From the established connection to the complete response head."),
+    ("Tw", timers.queue, False, "Waiting in queues for a connection slot."),
 ):
-    alias(_name, http=_http, when=_when, doc=f"{_doc} Milliseconds, -1 when it never came to that.")(
+    alias(_name, http=_http, when="end", doc=f"{_doc} Milliseconds, -1 when it never came to that.")(
         lambda argument, read=_read: read
     )
 
@@ -104,7 +104,7 @@ for _name, _read, _http, _doc in (
         def total(stream: Stream) -> bytes | int:
             log = stream.frontend.log
             value = read(stream)
-            return b"+%d" % value if log is not None and log.asap else value
+            return b"+%d" % value if log is not None and log.marks else value
 
         return total
 

@@ -190,7 +190,12 @@ def _warn_overridden(line: Line, stored: str, shown: str) -> None:
 
 @keyword("log-format", places=PROXY, usage="<format>")
 def log_format(line: Line) -> None:
-    """The text of the frontend's log lines: words, %aliases and %[expressions]. Manual, section 8.2.6."""
+    """The text of the frontend's log lines: words, %aliases and %[expressions]. Manual, section 8.2.6.
+
+    A line is written at the end of its stream where something in the formats waits for it (sizes, timers, counts,
+    the termination state, %ID), else when the head of the response is there (mode tcp: the server's connection).
+    HAProxy writes formats that speak of nothing but the request twice; here their line comes once.
+    """
     text = _one_argument(line)
     if not _ignored_in_backend(line, "log-format"):
         _choose(line, "", text)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 Write = Callable[[Any], bytes]
 
+_OF_ERRORS: Final = "error-log-format"
 EMBRYONIC: Final = b"%b:%d [%b] %b/%b: %b"
 
 
@@ -74,10 +75,13 @@ class Destination:
         if self.size and not self._chosen():
             return
         head = self.head(level if level > self.least else self.least)
-        if structured is not None:
-            head += structured(stream) + b" "
         length = self.length
-        line = head + text
+        if structured is None:
+            line = head + text
+        else:
+            line = head + structured(stream)
+            room = length - len(line)
+            line = head if room < 1 else line if room == 1 else line + b" " + text  # whole structured data or none
         line = (line if len(line) <= length else line[:length]) + b"\n"
         if self.parts is None:
             self.send(line)
@@ -93,11 +97,11 @@ class Destination:
 class Logger:
     """The log of one proxy. Lives as long as the program.
 
-    The stream calls `emit` once: at its start when `early` (formats that only speak of the client), when the response
-    head or the server connection is there when `asap`, else at its end, after the slots of backend and server are given
-    back (as in HAProxy, %bc and %sc do not count the stream itself, %ac and %fc do). `needs_source` asks the data plane
-    to keep `stream.source`, the local address of the server connection; `needs_local` to ask for the address the client
-    arrived at when it accepts, because the connection is mostly closed when the line is written.
+    The stream calls `emit` once: at its start when `early` (no format at all), when the response head or the server
+    connection is there when `asap` (see log/advance.py), else at its end, after the slots of backend and server are
+    given back (as in HAProxy, %bc and %sc do not count the stream itself, %ac and %fc do). `needs_source` asks the data
+    plane to keep `stream.source`, the local address of the server connection; `needs_local` to ask for the address the
+    client arrived at when it accepts, because the connection is mostly closed when the line is written.
     """
 
     __slots__ = (
@@ -111,6 +115,7 @@ class Logger:
         "fast",
         "format",
         "limit",
+        "marks",
         "needs_local",
         "needs_source",
         "profiled",
@@ -125,6 +130,7 @@ class Logger:
         self.limit = limit  # bytes of a message: the longest of all destinations, less the line feed
         self.count = 0
         self.asap = False
+        self.marks = False  # option logasap: a `+` before sizes and totals
         self.early = False
         self.needs_local = False
         self.needs_source = False
@@ -271,23 +277,26 @@ def build(proxy_config: ProxyConfig, program: Any) -> Logger | None:
     config: Configuration = program.config
     chosen: FormatLine | None = proxy_config.get("log-format") if proxy_config.is_front else None
     write, parsed = _traffic(proxy_config, chosen, program)
-    structured = _compile(proxy_config, program, "log-format-sd")
-    error_format = _compile(proxy_config, program, "error-log-format")
+    more = {name: _parse(proxy_config.get(name), proxy_config, program, name) for name in ("log-format-sd", _OF_ERRORS)}
+    structured, error_format = [None if one is None else one.compile(program) for one in more.values()]
     lines = expand(proxy_config, config)
     if not lines:
         if chosen is not None and (parsed is None or parsed.pieces):
             who = f"{_kind(proxy_config)} '{proxy_config.name}'"
             config.report.warning(f"log format ignored for {who} since it has no log address.")
         return None
-    logger = _class(proxy_config)(_destinations(lines, proxy_config, program, structured), write, _limit(lines))
+    asap = chosen is not None and _in_advance(proxy_config, lines, [parsed, *more.values()])
+    made = _destinations(lines, proxy_config, program, structured)
+    logger = _class(proxy_config, asap=asap)(made, write, _limit(lines))
     logger.error_format = error_format
     logger.skip_empty = proxy_config.option("dontlognull")
     logger.failures_only = proxy_config.option("dontlog-normal")
     logger.errors_apart = proxy_config.option("log-separate-errors")
-    logger.early = chosen is None or (parsed is not None and complete_at_accept(parsed))
-    logger.asap = not logger.early and proxy_config.option("logasap")
+    logger.early = chosen is None
+    logger.marks = proxy_config.option("logasap")
+    logger.asap = asap
     logger.needs_source = parsed is not None and wants_source(parsed)
-    formats = ("log-format", "log-format-sd", "error-log-format")
+    formats = ("log-format", *more)
     logger.needs_local = any(_says_local(line.text) for name in formats if (line := proxy_config.get(name)) is not None)
     logger.settle()
     logger.choose(proxy_config.get("log-steps") or ())
@@ -298,12 +307,25 @@ def build(proxy_config: ProxyConfig, program: Any) -> Logger | None:
     return logger
 
 
-def _class(proxy_config: ProxyConfig) -> type[Logger]:
-    if not proxy_config.get("log-steps"):
-        return Logger
-    from pylb.log.steps import SteppedLogger  # which is built on this module
+def _class(proxy_config: ProxyConfig, *, asap: bool) -> type[Logger]:
+    if proxy_config.get("log-steps"):
+        from pylb.log.steps import SteppedLogger  # which is built on this module
 
-    return SteppedLogger
+        return SteppedLogger
+    if asap:
+        from pylb.log.advance import AdvanceLogger  # as above
+
+        return AdvanceLogger
+    return Logger
+
+
+def _in_advance(proxy_config: ProxyConfig, lines: list[LogLine], parsed: list[Format | None]) -> bool:
+    """Whether lines are written before the end: on demand, or because nothing in the formats waits for it."""
+    if proxy_config.option("logasap"):
+        return True
+    if parsed[0] is None or any(line.profile for line in lines):
+        return False
+    return not any(one is not None and waits_for_the_end(one) for one in parsed)
 
 
 def _parse_text(text: str, span: Span, proxy_config: ProxyConfig, program: Any) -> Format | None:
@@ -436,10 +458,9 @@ def _kind(proxy_config: ProxyConfig) -> str:
     return "proxy" if proxy_config.kind == "listen" else "frontend"
 
 
-def complete_at_accept(parsed: Format) -> bool:
-    """The format only speaks of the client connection: HAProxy writes such lines when a stream begins."""
-    pieces = [piece for piece in parsed.pieces if not isinstance(piece, bytes)]
-    return bool(pieces) and all(isinstance(p, Alias) and p.word.facts.get("when") == "accept" for p in pieces)
+def waits_for_the_end(parsed: Format) -> bool:
+    """The format has something in it that HAProxy waits for: sizes, timers, counts, the termination state."""
+    return any(isinstance(piece, Alias) and piece.word.facts.get("when") == "end" for piece in parsed.pieces)
 
 
 _says_local = re.compile(r"%(?:\(\w*\))?(?:\{[^}]*\})?f[ip]|dst").search

@@ -47,9 +47,9 @@ def since(stream: Stream, moment: float) -> int:
 
 
 def total_now(stream: Stream) -> int:
-    """Tt: until now, or with `option logasap` until the response head (the server connection in mode tcp)."""
+    """Tt: until now; in lines that are written in advance, until what they are written at."""
     log = stream.frontend.log
-    if log is not None and log.asap:
+    if log is not None and log.asap and not stream.end:
         return max(since(stream, _last(stream)), 0)
     return since(stream, clock.now)
 

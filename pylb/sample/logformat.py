@@ -373,7 +373,7 @@ class _Parser:
                 f"did you mean '{near}' ?" if near else "",
             )
         if word.facts.get("http") and self.site.proxy is not None and not self.site.proxy.http:
-            raise self._fail(f"format variable '{name}' is reserved for HTTP mode")
+            raise self._fail(f"format variable '{name}' is reserved for HTTP mode.")
         self._flush()
         self.format.pieces.append(Alias(word, name, flags))
         return found.end()

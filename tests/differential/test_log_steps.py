@@ -222,7 +222,7 @@ def test_do_log_writes_now(site: Site) -> None:
         "here /a]#22b",
         "http-res 200",
         "http-after-res 200",
-        "txn_close 200",
+        "txn_response 200",
     ]
 
 

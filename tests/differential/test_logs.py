@@ -160,7 +160,7 @@ def rebuilt(facts: dict[str, str], name: str) -> Stream:
     frontend.http = True
     frontend.capture_slots = (4, 2)
     frontend.unique_id = lambda stream: b"id-127.0.0.1"
-    frontend.log = SimpleNamespace(count=int(facts["lc"]), asap=False, early=False)
+    frontend.log = SimpleNamespace(count=int(facts["lc"]), asap=False, early=False, marks=False)
     counters.process.conn_cur = int(facts["ac"])
     frontend.counters.conn_cur = int(facts["fc"])
     wall = int(facts["Ts"]) + int(facts["ms"]) / 1000 + 0.0004

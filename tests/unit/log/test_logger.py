@@ -286,15 +286,19 @@ def test_mistakes_in_formats_are_reported(build: Any) -> None:
 def test_logasap_marks_totals(build: Any, syslog: Syslog) -> None:
     built = build(f"log 127.0.0.1:{syslog.port} format raw local0\noption httplog\noption logasap")
     assert built.logger.asap and not built.logger.early
-    built.logger.emit(on(built, finished()))
+    stream = on(built, finished())
+    stream.end = 0.0  # not over yet
+    built.logger.emit(stream)
     assert b" 1/2/3/5/+11 200 +93 " in received(syslog)[0]
 
 
 @pytest.mark.parametrize(
-    ("text", "early"), [("%ci:%cp [%t] %ft", True), ("%ci %r", False), ("%ci %[src]", False), ("constant", False)]
+    ("text", "asap"),
+    [("%ci:%cp [%t] %ft", True), ("%ST %r", True), ("%ci %[src]", True), ("%ci %B", False), ("x", True)],
 )
-def test_formats_about_the_client_alone_are_written_at_the_start(build: Any, text: str, early: bool) -> None:
-    assert build(f'log 127.0.0.1 local0\nlog-format "{text}"').logger.early is early
+def test_formats_without_what_the_end_tells_are_written_in_advance(build: Any, text: str, asap: bool) -> None:
+    logger = build(f'log 127.0.0.1 local0\nlog-format "{text}"').logger
+    assert (logger.early, logger.asap, logger.marks) == (False, asap, False)
 
 
 def test_without_any_format_the_connection_is_announced(build: Any, syslog: Syslog) -> None:

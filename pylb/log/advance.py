@@ -1,0 +1,58 @@
+"""Lines that are written before the end of their stream: when the response head (mode tcp: the server's connection) is
+there.
+
+That is so with `option logasap`, and for formats without anything that only the end knows (sizes, timers, counts). What
+has no such moment, an answer of the proxy's own for instance, has its line at the end. With `option dontlog-normal` a
+stream that is in order so far may still fail: then its line comes at the end.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pylb.http.h1_body import ChunkedReader
+from pylb.log.levels import SILENT
+from pylb.log.logger import Logger
+
+if TYPE_CHECKING:
+    from pylb.records.stream import Stream
+
+_classes: dict[type, type] = {}
+
+
+def _unlogged(kind: type) -> type:
+    """A class of streams that never count as logged, whatever the data plane notes."""
+    found = _classes.get(kind)
+    if found is None:
+        logged = property(lambda stream: False, lambda stream, value: None)
+        found = _classes[kind] = type(f"Unlogged{kind.__name__}", (kind,), {"__slots__": (), "logged": logged})
+    return found
+
+
+class AdvanceLogger(Logger):
+    """The log of a frontend whose lines do not wait for the end. Lives as long as the program."""
+
+    __slots__ = ()
+
+    def emit(self, stream: Stream) -> None:
+        if stream.end:
+            Logger.emit(self, stream)
+            return
+        if self.failures_only and self._level(stream) == SILENT:
+            stream.__class__ = _unlogged(stream.__class__)
+            return
+        came = arrived(stream.back) if stream.response is not None else 0
+        stream.bytes_out += came
+        Logger.emit(self, stream)
+        stream.bytes_out -= came
+
+
+def arrived(back: Any) -> int:
+    """Bytes of the response's body that have come together with its head: HAProxy counts them here."""
+    if back is None or back.body_done:
+        return 0
+    data: bytes = back.buffer
+    if back.chunks is not None:
+        chunks = ChunkedReader(back.limits)
+        return len(chunks.feed(data)) + chunks.done
+    return len(data) if back.left < 0 else min(len(data), back.left)
