@@ -19,14 +19,16 @@ from pylb.clock import clock
 from pylb.config import resolve
 from pylb.config.model import Configuration, ProxyConfig, Record
 from pylb.engine.poller import Poller
-from pylb.errors import ConfigError, Report
+from pylb.errors import NOWHERE, ConfigError, Report
 from pylb.fetches.internal import STATE
-from pylb.http import codec, forwarded
+from pylb.http import codec, forwarded, letter_case
+from pylb.http.h1_lax import Lax
 from pylb.http.kept import Keeping
 from pylb.http.semantics import Limits
 from pylb.listener import accept
 from pylb.listener.bind import Listener, compile_binds
 from pylb.log import logger
+from pylb.mux.special import Traits
 from pylb.records.proxy import Backend, Frontend, Proxy
 from pylb.records.stream import Stream
 from pylb.rules import captures, header_names, raw_lines, replies, ruleset, switching
@@ -81,6 +83,7 @@ class Program:
         self.threads = int(config.globals.get("nbthread") or len(os.sched_getaffinity(0)))
         self.worker: Worker | None = None
         self.allow_inert = False  # words that are understood but not enforced may be used
+        self._letter_case: dict[bytes, bytes] = {}  # of field names, for peers that need it
         self.process: Any = None  # background.runtime.process_facts
 
     # -- what rooms ask for by name
@@ -127,6 +130,10 @@ class Program:
                 frontend = Frontend(config.name, number, config)
                 self.frontends.append(frontend)
                 self._by_name.setdefault(config.name, frontend)
+        try:
+            self._letter_case = letter_case.names(self.globals)
+        except ConfigError as error:
+            self.report.error(error, NOWHERE)
         for frontend in self.frontends:
             self._attempt(self._bind, frontend)
         for backend in self.backends.values():
@@ -182,6 +189,7 @@ class Program:
 
     def _frontend(self, frontend: Frontend) -> None:
         self._common(frontend)
+        frontend.traits = self._traits(frontend, "client", "request", "fe")
         self._rules(frontend)
         config: ProxyConfig = frontend.config
         frontend.maxconn = int(config.get("maxconn", 0))
@@ -209,6 +217,7 @@ class Program:
 
     def _backend(self, backend: Backend) -> None:
         self._common(backend)
+        backend.traits = self._traits(backend, "server", "response", "be")
         config: ProxyConfig = backend.config
         backend.timeout_connect = config.timeout("connect")
         backend.timeout_server = config.timeout("server")
@@ -272,12 +281,35 @@ class Program:
     def limits(self) -> Limits:
         tune = self.globals.get
         return Limits(
-            self.buffer_size, int(tune("tune.maxrewrite", MAX_REWRITE)), int(tune("tune.http.maxhdr", MAX_HEADERS))
+            self.buffer_size,
+            int(tune("tune.maxrewrite", MAX_REWRITE)),
+            int(tune("tune.http.maxhdr", MAX_HEADERS)),
+            any_payload=bool(tune("h1-accept-payload-with-any-method")),
+            insecure=bool(tune("h1-do-not-close-on-insecure-transfer-encoding")),
         )
 
-    def _codec(self) -> codec.Codec:
-        chosen = codec.choose(os.environ.get("PYLB_CODEC", "fast"))
+    def _codec(self, lax: Lax | None = None) -> codec.Codec:
+        chosen = self._plain_codec() if lax is None else lax
         return Keeping(chosen) if raw_lines.wanted(self.config.proxies) else chosen
+
+    @staticmethod
+    def _plain_codec() -> codec.Codec:
+        return codec.choose(os.environ.get("PYLB_CODEC", "fast"))
+
+    def _traits(self, proxy: Proxy, side: str, message: str, end: str) -> Traits | None:
+        """What the options of a proxy make of its HTTP/1 connections on one side: mux/special.py."""
+        option, limits = proxy.options, self.limits()
+        lax = f"accept-unsafe-violations-in-http-{message}" in option
+        reader = Lax(self._plain_codec(), limits) if lax else None
+        traits = Traits(
+            self._codec(reader),
+            limits,
+            names=self._letter_case if f"h1-case-adjust-bogus-{side}" in option else None,
+            drops_trailers=f"http-drop-{'response' if side == 'client' else 'request'}-trailers" in option,
+            lax=reader,
+            threshold=int(self.globals.get(f"tune.h1.{end}.glitches-threshold") or 0),
+        )
+        return None if traits.ordinary else traits
 
     def make_worker(self, poller: Poller | None = None) -> Worker:
         """The worker that will carry traffic; before privileges drop, because it opens the epoll descriptor."""

@@ -40,9 +40,10 @@ def default_path(line: Line) -> None:
     line.set(value)
 
 
-@keyword("h1-case-adjust", places="global", usage="<from> <to>", arity=(0, 2), status=HARMLESS)
+@keyword("h1-case-adjust", places="global", usage="<from> <to>", arity=(0, 2))
 def case_adjust(line: Line) -> None:
-    """A field name that is sent in another case to peers that need it; once per name. Manual 3.1."""
+    """A field name that is sent in another case to peers that need it (`option h1-case-adjust-bogus-client`,
+    `-server`); once per name. Manual 3.1."""
     names = line.args().rest()
     if len(names) < 2:
         raise ConfigError("'h1-case-adjust' expects <from> and <to> as argument.", line.span)

@@ -163,11 +163,20 @@ LIMITS = (
 )
 
 HTTP = (
-    Row("h1-accept-payload-with-any-method", "", HARMLESS, "GET, HEAD and DELETE may have a body under HTTP/1.0."),
+    Row("h1-accept-payload-with-any-method", "", Status.FULL, "GET, HEAD and DELETE may have a body under HTTP/1.0."),
     Row(
-        "h1-case-adjust-file", "path", HARMLESS, "The same from a file.", missing="'{name}' expects <file> as argument."
+        "h1-case-adjust-file",
+        "path",
+        Status.FULL,
+        "As `h1-case-adjust`, from a file with two names in each line; lines with `#` in front are passed over.",
+        missing="'{name}' expects <file> as argument.",
     ),
-    Row("h1-do-not-close-on-insecure-transfer-encoding", "", HARMLESS, "Connections live on after odd framing."),
+    Row(
+        "h1-do-not-close-on-insecure-transfer-encoding",
+        "",
+        Status.FULL,
+        "A connection lives on behind a message with Content-Length beside Transfer-Encoding (RFC 9112 6.1).",
+    ),
     Row("h2-workaround-bogus-websocket-clients", "", HARMLESS, "WebSocket over HTTP/2 is not offered."),
     Row("httpclient.resolvers.disabled", "on|off", HARMLESS, "The HTTP client does not resolve names."),
     Row("httpclient.resolvers.id", "str?:name", HARMLESS, "Resolvers of the HTTP client."),

@@ -239,20 +239,36 @@ FLAGS: tuple[tuple[str, tuple[str, ...], Status, str], ...] = (
     ("disable-h2-upgrade", FRONT, HARMLESS, "An HTTP/1 connection is not turned into HTTP/2 by its preface."),
     ("dontlog-normal", FRONT, FULL, "Streams without any error are not logged."),
     ("dontlognull", FRONT, FULL, "Connections without any data are not logged."),
-    ("h1-case-adjust-bogus-client", FRONT, HARMLESS, "Header names are re-cased for clients by `h1-case-adjust`."),
-    ("h1-case-adjust-bogus-server", BACK, HARMLESS, "Header names are re-cased for servers by `h1-case-adjust`."),
+    (
+        "h1-case-adjust-bogus-client",
+        FRONT,
+        FULL,
+        "Field names go to HTTP/1 clients in the case that `h1-case-adjust` and its file ask for, trailers' too.",
+    ),
+    (
+        "h1-case-adjust-bogus-server",
+        BACK,
+        FULL,
+        "Field names go to HTTP/1 servers in the case that `h1-case-adjust` and its file ask for, trailers' too.",
+    ),
     (
         "http-buffer-request",
         PROXY,
         FULL,
         "The rules wait until the request's body has arrived or the buffer is full.",
     ),
-    ("http-drop-request-trailers", BACK, HARMLESS, "Trailers of requests are not forwarded."),
-    ("http-drop-response-trailers", FRONT, HARMLESS, "Trailers of responses are not forwarded."),
+    ("http-drop-request-trailers", BACK, FULL, "Trailers of requests are read, checked and not forwarded."),
+    ("http-drop-response-trailers", FRONT, FULL, "Trailers of responses are read, checked and not forwarded."),
     ("http-ignore-probes", FRONT, FULL, "A connection that ends without a request gets neither a 408 nor a log line."),
     ("http-no-delay", PROXY, HARMLESS, "Data is sent at once, also where waiting could fill segments better."),
     ("http-pretend-keepalive", BACK, FULL, "Servers are told keep-alive even if the connection will be closed."),
-    ("http-use-proxy-header", FRONT, HARMLESS, "`Proxy-Connection` counts as `Connection`."),
+    (
+        "http-use-proxy-header",
+        FRONT,
+        FULL,
+        "Requests with an absolute target are asked for credentials as by a proxy: 407 and `Proxy-Authorization`. "
+        "`Proxy-Connection` is forwarded and means nothing, as in HAProxy since 2.0.",
+    ),
     ("idle-close-on-response", FRONT, HARMLESS, "On a soft stop idle connections live until their next response."),
     ("independent-streams", PROXY, HARMLESS, "Writing does not refresh the timeout of the reading side."),
     ("log-health-checks", BACK, HARMLESS, "Every change of a health check's result is logged."),
@@ -319,14 +335,26 @@ def violations(line: Line) -> None:
         line.record.set(today, not line.negated, line.span)
 
 
-for (_old, _new), _places in zip(VIOLATIONS.items(), (FRONT, BACK), strict=True):
+_TAKEN = (
+    "Takes messages that are refused otherwise: odd versions and statuses, bytes above 127 and fragments in targets, "
+    "any byte in values. Fields with illegal names are dropped, and what frames a message is judged as strictly as "
+    "ever. Such messages are kept for `show errors` and counted as glitches. "
+)
+for (_old, _new), _places, _doc in zip(
+    VIOLATIONS.items(),
+    (FRONT, BACK),
+    (
+        _TAKEN + "Host may differ from the authority, and a WebSocket key may be missing. HTTP/0.9 is served.",
+        _TAKEN + "`Transfer-Encoding` may be empty or repeat chunked, and an answer to a WebSocket key may be wrong.",
+    ),
+    strict=True,
+):
     registry.declare(
         Kind.KEYWORD,
         (f"option {_new}", f"option {_old}"),
         violations,
         places=_places,
-        status=HARMLESS,
-        doc="Some malformed messages are let through. Without effect the proxy stays strict.",
+        doc=_doc,
         arity=(0, 0),
         negatable=True,
     )

@@ -137,15 +137,17 @@ HTTP = (
     Row(
         "tune.h1.be.glitches-threshold",
         "number(0,)",
-        HARMLESS,
-        "Oddities of a server's messages before it is closed.",
+        FULL,
+        "Responses that only `option accept-unsafe-violations-in-http-response` takes before a connection is closed. "
+        "From three quarters on it is not kept.",
         wrong=POSITIVE,
     ),
     Row(
         "tune.h1.fe.glitches-threshold",
         "number(0,)",
-        UNSAFE,
-        "Oddities of a client's messages before it is closed.",
+        FULL,
+        "Requests that only `option accept-unsafe-violations-in-http-request` takes before a connection is closed. "
+        "From three quarters on it is told so with the response.",
         wrong=POSITIVE,
     ),
     Row("tune.h1.zero-copy-fwd-recv, tune.h1.zero-copy-fwd-send", "on|off", HARMLESS, "Forward without copying."),

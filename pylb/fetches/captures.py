@@ -6,6 +6,7 @@ from typing import Any
 
 from pylb.fetches.head import early
 from pylb.http import uri
+from pylb.http.message import version_number
 from pylb.registry import fetch
 from pylb.sample.scopes import Scope
 from pylb.sample.values import MISS, Fetch
@@ -71,7 +72,7 @@ def capture_req_uri() -> Fetch:
 
 
 def _version(number: int) -> bytes:
-    return b"HTTP/%d.%d" % divmod(number, 10)
+    return b"HTTP/%b" % (version_number(number) or b"0.9")
 
 
 @fetch("capture.req.ver", out="str", scope=Scope.REQUEST_INFO)

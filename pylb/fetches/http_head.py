@@ -11,6 +11,7 @@ from typing import Any
 
 from pylb.fetches.head import awaited, early, octets
 from pylb.http import uri
+from pylb.http.message import version_number
 from pylb.records.addresses import source
 from pylb.registry import fetch
 from pylb.sample.hashes import avalanche, sdbm
@@ -209,14 +210,14 @@ def url_port() -> Fetch:
 
 @fetch("req.ver", "req_ver", out="str", scope=Scope.REQUEST_INFO)
 def req_ver() -> Fetch:
-    """HTTP version of the request: `1.0`, `1.1`, `2.0`."""
+    """HTTP version of the request: `1.0`, `1.1`, `2.0`; what was received where that is something else."""
 
     def read(ctx: Any) -> Any:
         request = ctx.request or early(ctx)
         if not request:
             return request
         version = request.version
-        return b"1.1" if version == 11 else b"%d.%d" % divmod(version, 10)
+        return b"1.1" if version.__class__ is int and version == 11 else version_number(version) or MISS
 
     return read
 
@@ -257,6 +258,6 @@ def res_ver() -> Fetch:
         response = ctx.response or awaited(ctx)
         if not response:
             return response
-        return b"%d.%d" % divmod(response.version, 10)
+        return version_number(response.version) or MISS
 
     return read

@@ -17,7 +17,7 @@ from typing import Final
 
 import h11
 
-from pylb.http.message import KINDS, ORDINARY, Field, Refusal, Request, Response
+from pylb.http.message import KINDS, ORDINARY, Field, Protocol, Refusal, Request, Response
 from pylb.http.semantics import Limits, admit_request, admit_response, legal_host, legal_value
 
 _blank = re.compile(rb"(?:\r?\n)*+").match
@@ -31,7 +31,7 @@ _UNFOLDABLE: Final = _HIDDEN | {b"connection", b"expect", b"upgrade"}
 _ROOM: Final = 1 << 20  # h11's own limit on a head; ours is checked before
 
 
-class _Broken(Exception):
+class Broken(Exception):
     """A head that cannot be brought into canonical form."""
 
 
@@ -40,7 +40,7 @@ def read_request(data: bytes, end: int, limits: Limits) -> Request | Refusal:
     if end > limits.raw:
         return Refusal(400, "head too big")
     try:
-        lines, size = _canonical(data, end, limits)
+        lines, size = canonical(data, end, limits)
         start = _request_line(lines[0])
         if start is None:
             return Refusal(400, "bad request line")
@@ -54,10 +54,10 @@ def read_request(data: bytes, end: int, limits: Limits) -> Request | Refusal:
         if not isinstance(event, h11.Request):
             return Refusal(400, "bad request")
         fields = _fields(lines, event.headers, 1)
-    except (_Broken, h11.RemoteProtocolError) as error:
+    except (Broken, h11.RemoteProtocolError) as error:
         return Refusal(400, str(error))
-    request = Request(event.method, event.target, 10 if minor == b"0" else 11, fields)
-    request.line = lines[0]
+    request = Request(event.method, event.target, _version(minor), fields)
+    request.line = lines[0] if minor in b"01" else b"%b%b" % (lines[0][:-1], minor)
     request.head_size = size
     refusal = admit_request(request, limits)
     return request if refusal is None else refusal
@@ -68,7 +68,7 @@ def read_response(data: bytes, end: int, method: bytes, limits: Limits) -> Respo
     if end > limits.raw:
         return Refusal(502, "head too big")
     try:
-        lines, size = _canonical(data, end, limits)
+        lines, size = canonical(data, end, limits)
         start = _status_line(lines[0])
         if start is None or legal_value(start[3] or b"") is None:
             return Refusal(502, "bad status line")
@@ -85,21 +85,25 @@ def read_response(data: bytes, end: int, method: bytes, limits: Limits) -> Respo
         if not isinstance(event, (h11.Response, h11.InformationalResponse)):
             return Refusal(502, "bad response")
         fields = _fields(lines, event.headers, 0)
-    except (_Broken, h11.RemoteProtocolError) as error:
+    except (Broken, h11.RemoteProtocolError) as error:
         return Refusal(502, str(error))
-    response = Response(event.status_code, reason, fields, 10 if minor == b"0" else 11)
+    response = Response(event.status_code, reason, fields, _version(minor))
     response.head_size = size
     refusal = admit_response(response, method, limits)
     return response if refusal is None else refusal
 
 
-def _canonical(data: bytes, end: int, limits: Limits) -> tuple[list[bytes], int]:
+def _version(minor: bytes) -> int:
+    return 10 + (minor != b"0") if minor in b"01" else Protocol.written(11, b"HTTP/1." + minor)
+
+
+def canonical(data: bytes, end: int, limits: Limits) -> tuple[list[bytes], int]:
     """The lines of the first head, unfolded and without line ends, and how many bytes of `data` it takes."""
     blank = _blank(data, 0, end)
     begin = blank.end() if blank is not None else 0
     found = _head_end(data, begin, end)
     if found is None:
-        raise _Broken("empty head")
+        raise Broken("empty head")
     lines: list[bytes] = []
     folded: list[bytes] = []  # pieces of the line that is being continued
     gap = b""  # HAProxy puts a space in place of each byte of a line end
@@ -107,7 +111,7 @@ def _canonical(data: bytes, end: int, limits: Limits) -> tuple[list[bytes], int]
         line = raw.removesuffix(b"\r")
         if line[:1] in (b" ", b"\t"):
             if len(lines) < 2 or _name(lines[-1]) in _UNFOLDABLE:
-                raise _Broken("folded line")
+                raise Broken("folded line")
             folded += (gap, line) if folded else (lines[-1], gap, line)
         else:
             if folded:
@@ -118,7 +122,7 @@ def _canonical(data: bytes, end: int, limits: Limits) -> tuple[list[bytes], int]
     if folded:
         lines[-1] = b"".join(folded)
     if len(lines) > limits.fields + 1:
-        raise _Broken("too many fields")
+        raise Broken("too many fields")
     return lines, found.end()
 
 
@@ -140,8 +144,8 @@ def _fields(lines: list[bytes], headers: Iterable[tuple[bytes, bytes]], skip: in
         if _name(line) in _HIDDEN:
             name = name[1:]
         if len(name) > 255 or legal_value(value) is None:
-            raise _Broken("illegal bytes in a field")
+            raise Broken("illegal bytes in a field")
         if name == b"host" and legal_host(value) is None:
-            raise _Broken("bad Host")
+            raise Broken("bad Host")
         fields.append((name, value, b"%b: %b\r\n" % (name, value), KINDS.get(name, ORDINARY)))
     return fields

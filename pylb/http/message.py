@@ -49,13 +49,39 @@ def field(name: bytes, value: bytes) -> Field:
     return (name, value, b"%b: %b\r\n" % (name, value), KINDS.get(name, ORDINARY))
 
 
+class Protocol(int):
+    """A version that was not written as HTTP/1.0 or HTTP/1.1: the number that counts, and the text."""
+
+    text: bytes
+
+    @classmethod
+    def written(cls, number: int, text: bytes) -> Protocol:
+        made = cls(number)
+        made.text = text
+        return made
+
+
+def version_text(version: int) -> bytes:
+    """A version as it stands in a start line. What counts as 1.1 is sent as that, anything below as it came."""
+    if version > 10:
+        return b"HTTP/1.1"
+    return version.text if isinstance(version, Protocol) else b"HTTP/1.0"
+
+
+def version_number(version: int) -> bytes | None:
+    """`1.1`, or what was received behind the slash; None when there was none."""
+    if isinstance(version, Protocol):
+        return version.text.partition(b"/")[2] or None
+    return b"%d.%d" % divmod(version, 10)
+
+
 class Request:
     """A request head. Lives from the end of its head to the log line."""
 
     __slots__ = (
         "method",  # bytes as received
         "target",  # request target as received (rules may replace it)
-        "version",  # 10 or 11
+        "version",  # 10 or 11, or a Protocol of that value
         "fields",  # list[Field]
         "host",  # value of Host (or of the absolute target's authority), None when absent
         "length",  # Content-Length, None when absent or chunked

@@ -59,16 +59,38 @@ class Limits:
 
     `head` is the room a head has once stored, where each field costs four bytes more than on the wire; `raw` what may
     be read before its end is seen. Both are refused with 400, as 2.6 does.
+
+    What configurations may allow besides, never asked on the ordinary way: `lax`, what h1_lax takes
+    (`option accept-unsafe-violations-in-http-*`); `any_payload`, content of GET, HEAD and DELETE in HTTP/1.0
+    (`h1-accept-payload-with-any-method`); `insecure`, a connection that goes on behind a message with a coding beside
+    a length (`h1-do-not-close-on-insecure-transfer-encoding`).
     """
 
-    __slots__ = ("fields", "head", "input", "name", "raw")
+    __slots__ = ("any_payload", "fields", "head", "insecure", "lax", "name", "raw")
 
-    def __init__(self, bufsize: int = 16384, maxrewrite: int = 1024, maxhdr: int = 101) -> None:
+    def __init__(
+        self,
+        bufsize: int = 16384,
+        maxrewrite: int = 1024,
+        maxhdr: int = 101,
+        *,
+        lax: bool = False,
+        any_payload: bool = False,
+        insecure: bool = False,
+    ) -> None:
         self.raw = bufsize
-        self.input = bufsize - maxrewrite
         self.head = bufsize - maxrewrite - HTX_START
         self.fields = maxhdr - 1
         self.name = 255
+        self.lax = lax
+        self.any_payload = any_payload
+        self.insecure = insecure
+
+    def laxer(self) -> Limits:
+        """The same for a proxy that takes violations."""
+        other = Limits(lax=True, any_payload=self.any_payload, insecure=self.insecure)
+        other.raw, other.head, other.fields = self.raw, self.head, self.fields
+        return other
 
 
 DEFAULT_LIMITS: Final = Limits()
@@ -111,7 +133,7 @@ def admit_request(request: Request, limits: Limits) -> Refusal | None:
         _keep_first(fields, HOST)
     if request.target[0] != 47 or request.method == b"CONNECT":
         refusal = _judge_target(request, request.target)
-        if refusal is not None:
+        if refusal is not None and not limits.lax:
             return refusal
         fields = request.fields
     if options is not None:
@@ -125,10 +147,10 @@ def admit_request(request: Request, limits: Limits) -> Refusal | None:
     else:
         upgrades = False
     if lengths is not None or codings is not None:
-        refusal = _frame_request(request, lengths, codings)
+        refusal = _frame_request(request, lengths, codings, limits)
         if refusal is not None:
             return refusal
-    return _judge_upgrade(request) if upgrades else None
+    return _judge_upgrade(request, limits) if upgrades else None
 
 
 def admit_response(response: Response, method: bytes, limits: Limits) -> Refusal | None:
@@ -156,10 +178,12 @@ def admit_response(response: Response, method: bytes, limits: Limits) -> Refusal
         names, response.dropped = _strip_options(fields, options)
         close = b"close" in names or (close and b"keep-alive" not in names)
     if lengths is not None or codings is not None:
+        if limits.lax and codings is not None:
+            codings = _sane_codings(response, codings)
         refusal = _frame_response(response, lengths, codings, bodyless)
         if refusal is not None:
             return refusal
-        close = close or (lengths is not None and codings is not None)
+        close = close or (lengths is not None and codings is not None and not limits.insecure)
     if bodyless or status == 304 or method == b"HEAD":
         response.bodyless = True
     elif response.framing is None:
@@ -240,7 +264,9 @@ def _without_port(authority: bytes, default: bytes) -> bytes:
     return authority
 
 
-def _frame_request(request: Request, lengths: list[Field] | None, codings: list[Field] | None) -> Refusal | None:
+def _frame_request(
+    request: Request, lengths: list[Field] | None, codings: list[Field] | None, limits: Limits
+) -> Refusal | None:
     """RFC 9112 6.3 for requests. A coding beside a length wins and ends the connection (6.1)."""
     fields = request.fields
     if codings is not None:
@@ -252,7 +278,8 @@ def _frame_request(request: Request, lengths: list[Field] | None, codings: list[
         if lengths is not None or request.version < 11:
             if lengths is not None and single_length(lengths) is None:
                 return Refusal(400, "bad Content-Length")
-            request.close = True
+            if request.version < 11 or not limits.insecure:
+                request.close = True
             request.fields = fields = [one for one in fields if one[3] != CONTENT_LENGTH]
     elif lengths is not None:
         framing = single_length(lengths)
@@ -262,7 +289,8 @@ def _frame_request(request: Request, lengths: list[Field] | None, codings: list[
         request.length = int(framing[1])
         if framing is not lengths[0] or len(lengths) > 1:
             _keep_first(fields, CONTENT_LENGTH, framing)
-    if request.version < 11 and (request.chunked or request.length) and request.method in _BODYLESS_IN_10:
+    old = request.version < 11 and not limits.any_payload
+    if old and (request.chunked or request.length) and request.method in _BODYLESS_IN_10:
         return Refusal(413, "body in an HTTP/1.0 request that has none")
     if request.method == b"CONNECT":  # content has no meaning there (RFC 9110 9.3.6): what follows is the tunnel's
         if request.chunked:
@@ -322,6 +350,20 @@ def single_length(lengths: list[Field]) -> Field | None:
     return first if kept == first[1] else field(b"content-length", kept)
 
 
+def _sane_codings(response: Response, codings: list[Field]) -> list[Field] | None:
+    """What is meant by codings without a name, or chunked repeated; those fields are written anew or dropped."""
+    names = [name.strip(b" \t").lower() for one in codings for name in one[1].split(b",")]
+    if not {*names} <= {b"", b"chunked"}:
+        return codings
+    first, *others = codings
+    wanted = [field(b"transfer-encoding", b"chunked")] if b"chunked" in names else []
+    fields = [one for one in response.fields if not any(one is other for other in others)]
+    at = next(index for index, one in enumerate(fields) if one is first)
+    fields[at : at + 1] = wanted
+    response.fields = fields
+    return wanted or None
+
+
 def judge_codings(codings: list[Field]) -> int:
     """0 when the only coding is chunked; else HAProxy's status: 422 for one it does not know below chunked."""
     names = [name.strip(b" \t").lower() for one in codings for name in one[1].split(b",")]
@@ -330,13 +372,13 @@ def judge_codings(codings: list[Field]) -> int:
     return 422 if names[-1] == b"chunked" and b"chunked" not in names[:-1] else 400
 
 
-def _judge_upgrade(request: Request) -> Refusal | None:
+def _judge_upgrade(request: Request, limits: Limits) -> Refusal | None:
     """Upgrade with Connection: upgrade (RFC 9110 7.8). A request with a body loses it, as in HAProxy."""
     if request.chunked or request.length:
         request.fields = [one for one in request.fields if one[3] != UPGRADE]
         return None
     protocols = upgrade_names(request.fields)
-    if b"websocket" in protocols and bad_websocket_key(request.fields):
+    if b"websocket" in protocols and bad_websocket_key(request.fields) and not limits.lax:
         return Refusal(400, "WebSocket handshake without a key")
     request.upgrade = bool(protocols) and request.version > 10
     return None

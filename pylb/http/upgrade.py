@@ -62,8 +62,9 @@ def websocket_accept(key: bytes) -> bytes:
     return b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
 
 
-def judge_switch(request: Request, response: Response) -> Refusal | None:
-    """Whether a 101 may turn the connections into a tunnel. What it refuses, the client sees as 502."""
+def judge_switch(request: Request, response: Response, lax: bool = False) -> Refusal | None:
+    """Whether a 101 may turn the connections into a tunnel. What it refuses, the client sees as 502. `lax`: with any
+    answer to a WebSocket key."""
     if not request.upgrade:
         return Refusal(502, "101 without an upgrade request")
     wanted = names_of(request.fields, UPGRADE)
@@ -72,7 +73,7 @@ def judge_switch(request: Request, response: Response) -> Refusal | None:
         return Refusal(502, "101 without Upgrade")
     if any(name not in wanted for name in chosen):
         return Refusal(502, "101 to a protocol nobody asked for")
-    if b"websocket" in chosen:
+    if b"websocket" in chosen and not lax:
         key = _value(request.fields, b"sec-websocket-key") or b""
         if _value(response.fields, b"sec-websocket-accept") != websocket_accept(key):
             return Refusal(502, "wrong Sec-WebSocket-Accept")

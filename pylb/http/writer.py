@@ -14,7 +14,18 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from pylb.http.message import CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, Field, Request, Response, field
+from pylb.http.message import (
+    CONNECTION,
+    CONTENT_LENGTH,
+    HOST,
+    TE,
+    TRANSFER_ENCODING,
+    Field,
+    Request,
+    Response,
+    field,
+    version_text,
+)
 
 _CLOSE: Final = b"connection: close\r\n\r\n"
 _KEEP: Final = b"connection: keep-alive\r\n\r\n"
@@ -77,7 +88,7 @@ def request_head(request: Request, keep_alive: bool) -> bytes:
             tail = _END if old else _CLOSE
         elif b"keep-alive" in names:
             tail = _KEEP if old else _END
-    version = b" HTTP/1.0\r\n" if old else b" HTTP/1.1\r\n"
+    version = b" %b\r\n" % version_text(request.version) if old else b" HTTP/1.1\r\n"
     return b"".join((request.method, b" ", request.target, version, b"".join(wires), tail))
 
 
@@ -111,8 +122,8 @@ def response_head(response: Response, request: Request, keep_alive: bool) -> byt
             tail = _END
     if status < 200 or response.upgrade:
         tail = _END
-    return b"HTTP/1.%b %d %b\r\n%b%b" % (
-        b"1" if response.version > 10 else b"0",
+    return b"%b %d %b\r\n%b%b" % (
+        b"HTTP/1.1" if response.version > 10 else version_text(response.version),
         status,
         response.reason,
         b"".join([one[2] for one in fields]),

@@ -24,6 +24,9 @@ UNTIL_CLOSE: Final = -1
 class H1Side:
     """What both directions share: an input buffer, the incoming body and the outgoing framing."""
 
+    glitches = 0  # what special.py counts
+    lax = False  # violations are taken, also in answers to WebSocket handshakes
+
     __slots__ = (
         "body_done",  # the incoming body is over
         "broken",  # the incoming body ended before its end, or its framing was wrong
@@ -144,7 +147,11 @@ class H1Side:
         """Ends the outgoing body; `trailers` are complete lines for a chunked one."""
         if self.chunk_out:
             self.chunk_out = False
-            self.conn.put(b"0\r\n%b\r\n" % trailers)
+            self.conn.put(self.last_chunk(trailers))
+
+    def last_chunk(self, trailers: bytes) -> bytes:
+        """What ends an outgoing chunked body."""
+        return b"0\r\n%b\r\n" % trailers
 
     def trailers(self) -> bytes:
         """Trailer lines of the incoming body, ready to be sent on."""

@@ -37,6 +37,7 @@ class Proxy:
         "replies",
         "tcp_content",
         "tcp_response",
+        "traits",
         "uuid",
         "variables",
     )
@@ -56,6 +57,7 @@ class Proxy:
         self.http_after_response: Any = None
         self.tcp_content: Any = None
         self.tcp_response: Any = None
+        self.traits: Any = None  # mux.special.Traits when its HTTP/1 connections are not plain ones
         self.inspect_delay: float | None = None
         self.forwarded: Any = None  # closure(stream) that adds X-Forwarded-For and friends, or None
         self.options: frozenset[str] = frozenset()  # names of boolean options that are on

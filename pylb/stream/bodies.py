@@ -156,7 +156,7 @@ def unusual(run: Runner, stream: Stream, worker: Worker, response: Any) -> Part[
     while True:
         if response.__class__ is Response:
             if response.status == 101:
-                refusal = judge_switch(stream.request, response)
+                refusal = judge_switch(stream.request, response, stream.back.lax)
                 if refusal is None:
                     return response
                 stream.bytes_out += response.head_size - response.dropped + 15 - 4 * len(response.fields)

@@ -13,6 +13,7 @@ from pylb.http import uri
 from pylb.http.message import field
 from pylb.listener import proxy_protocol
 from pylb.mux.h1 import H1Back
+from pylb.mux.special import back_of
 from pylb.records.stream import Stream
 from pylb.rules.replies import Local
 from pylb.server import pool, retries, waiting
@@ -59,7 +60,7 @@ def reach(run: Runner, stream: Stream, worker: Worker, outcome: int | None) -> P
         code = 0
         if isinstance(transport, Transport):
             transport.runner = run
-            back = H1Back(transport, worker.codec, worker.limits, stream.server)
+            back = back_of(transport, stream.backend, worker, stream.server)
             if stream.server.socks is not None:
                 code = yield from through_proxy(run, stream, worker, transport)
                 if code == 0:
@@ -148,7 +149,7 @@ def send_head(stream: Stream, back: H1Back) -> None:
     if body:
         head += b"%X\r\n%b\r\n" % (len(body), body) if back.chunk_out else body
         if request.complete and back.chunk_out:
-            head += b"0\r\n%b\r\n" % stream.front.trailers()
+            head += back.last_chunk(stream.front.trailers())
             back.chunk_out = False
     if back.heads == 1 and (server.send_proxy or server.impersonates):
         back.private = True

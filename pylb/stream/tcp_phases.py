@@ -14,7 +14,7 @@ from pylb.counters import process
 from pylb.engine.step import KILLED, STOPPING, TIMEOUT, Coroutine, Part, Runner
 from pylb.engine.transport import Transport
 from pylb.listener import proxy_protocol
-from pylb.mux.h1 import H1Front
+from pylb.mux.special import front_of
 from pylb.records.session import Session
 from pylb.records.stream import Stream
 from pylb.rules.verdicts import Outcome
@@ -139,10 +139,10 @@ def tcp_session(run: Runner, conn: Transport, session: Session, worker: Worker, 
             conn.close()
             finish(stream)
     if upgraded:
-        front = H1Front(conn, worker.codec, worker.limits)
-        front.buffer = stream.data
+        client = front_of(conn, session.frontend, worker)
+        client.buffer = stream.data
         session.streams = 0
-        yield from http_session(run, front, session, worker, stream)
+        yield from http_session(run, client, session, worker, stream)
 
 
 def connect(run: Runner, stream: Stream, worker: Worker, outcome: int | None) -> Part[Transport | None]:

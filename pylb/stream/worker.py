@@ -24,7 +24,7 @@ from pylb.http import h1_fast
 from pylb.http.codec import Codec, Limits
 from pylb.listener import handshake
 from pylb.listener.accept import MOST, Acceptor, link
-from pylb.mux.h1 import H1Front
+from pylb.mux.special import front_of
 from pylb.records.session import Session
 from pylb.rules.verdicts import Outcome
 from pylb.server import pool
@@ -117,7 +117,7 @@ class Worker:
         counters.sess_total += 1
         own.sess_total += 1
         if frontend.http:
-            run.start(http_session(run, H1Front(transport, self.codec, self.limits), session, self))
+            run.start(http_session(run, front_of(transport, frontend, self), session, self))
         else:
             run.start(tcp_session(run, transport, session, self))
 
@@ -162,7 +162,7 @@ class Worker:
             if not carried:
                 conn.close()
         if frontend.http:
-            front = H1Front(conn, self.codec, self.limits)
+            front = front_of(conn, frontend, self)
             front.buffer = rest
             yield from http_session(run, front, session, self)
         else:
