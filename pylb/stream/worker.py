@@ -10,12 +10,12 @@ import asyncio
 import math
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from pylb.clock import clock
-from pylb.counters import Rate, process, roll
+from pylb.counters import Rate, process, rolling
 from pylb.engine.poller import Poller
 from pylb.engine.step import KILLED, STOPPING, Coroutine, Runner
 from pylb.engine.transport import Transport, adopt
@@ -77,6 +77,7 @@ class Worker:
         self.tls_front: Any = None  # function(listener, transport) -> coroutine; set by the tls room
         self._idle: asyncio.Event | None = None
         self._ticker: asyncio.TimerHandle | None = None
+        self._rolling: Iterator[None] | None = None  # the rates' round of this second, until it is through
         self._feeding = math.inf  # when starved listeners are looked at, the earliest timer
         self._servers: list[Any] = []
 
@@ -271,7 +272,9 @@ class Worker:
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
         """Once a second: rates begin a new second, idle server connections that are too old are closed."""
         clock.resync()
-        roll(clock.now)
+        if self._rolling is None:  # else the last round still waits for its turn
+            self._rolling = rolling(clock.now)
+            self._roll_on(loop)
         if int(clock.now) % RENEW_SECONDS == 0:
             h1_fast.renew()
         now = clock.now
@@ -279,6 +282,14 @@ class Worker:
             if server.idle:
                 pool.purge(server, now)
         self._ticker = loop.call_later(1.0 - now % 1.0 + 0.001, self._tick, loop)
+
+    def _roll_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        """One slice of the rates; the next comes after the events that have happened meanwhile."""
+        assert self._rolling is not None
+        if next(self._rolling, True):
+            self._rolling = None
+        else:
+            loop.call_soon(self._roll_on, loop)
 
     def stop_accepting(self) -> None:
         for acceptor in self.acceptors:

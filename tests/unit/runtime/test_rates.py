@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from pylb import counters as module
-from pylb.counters import ProxyCounters, Rate, roll
+from pylb.counters import SLICE, ProxyCounters, Rate, roll, rolling
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +102,7 @@ def test_servers_of_a_resting_backend_are_not_looked_at():
             looked.append(True)
             return super().__iter__()
 
-    backend.members = Members()
+    backend.members = Members([SimpleNamespace(counters=ProxyCounters(member=True))])
     roll(101.0)
     assert not looked
     backend.sess_total += 1
@@ -136,3 +136,72 @@ def test_rates_are_made_when_they_are_needed():
     assert counters._sess_rate is None
     assert isinstance(counters.sess_rate, Rate)
     assert counters.sess_rate is counters.sess_rate
+
+
+def crowd(count: int) -> tuple[ProxyCounters, list[ProxyCounters]]:
+    """A backend and its servers."""
+    backend, servers = ProxyCounters(), [ProxyCounters(member=True) for _ in range(count)]
+    backend.members = [SimpleNamespace(counters=server) for server in servers]
+    roll(100.0)
+    return backend, servers
+
+
+def serve(backend: ProxyCounters, servers: list[ProxyCounters]) -> None:
+    for server in servers:
+        backend.sess_total += 1
+        server.sess_total += 1
+
+
+def test_many_busy_servers_are_looked_at_in_slices():
+    backend, servers = crowd(3 * SLICE)
+    for second in (101, 102, 103):
+        serve(backend, servers)
+        pauses = sum(1 for _ in rolling(float(second)))
+        assert pauses == 3
+    assert {(server.sess_rate.last, server.sess_rate.limit_max) for server in servers} == {(1, 1)}
+    assert backend.sess_rate.last == 3 * SLICE
+
+
+def test_many_proxies_are_looked_at_in_slices():
+    proxies = [ProxyCounters() for _ in range(2 * SLICE)]
+    serve(ProxyCounters(), proxies)
+    assert sum(1 for _ in rolling(101.0)) == 2
+
+
+def test_a_rate_that_is_read_between_two_slices_is_right():
+    backend, servers = crowd(2 * SLICE)
+    serve(backend, servers)
+    work = rolling(101.0)
+    next(work)
+    early, late = servers[0].sess_rate, servers[-1].sess_rate
+    assert early.second == 101
+    assert late.second == 0, "its turn has not come"
+    assert late.read(101.2) == early.read(101.2) == 0, "of the second that is over, 0.8 of one event"
+    assert late.last == early.last == 1
+    for _ in work:
+        pass
+    serve(backend, servers)
+    roll(102.0)
+    assert {server.sess_rate.last for server in servers} == {1}
+
+
+def test_a_slice_that_comes_late_does_not_turn_back_time():
+    backend, servers = crowd(2 * SLICE)
+    serve(backend, servers)
+    work = rolling(101.0)
+    next(work)
+    late = servers[-1].sess_rate
+    assert late.read(102.9) == 0
+    for _ in work:
+        pass
+    assert late.second == 102
+
+
+def test_servers_may_come_and_go_during_a_pause():
+    backend, servers = crowd(2 * SLICE)
+    serve(backend, servers)
+    for number, _ in enumerate(rolling(101.0)):
+        if not number:
+            del backend.members[: SLICE + 10]
+            backend.members.append(SimpleNamespace(counters=ProxyCounters(member=True)))
+    assert {server.sess_rate.last for server in servers} == {1}
