@@ -139,7 +139,7 @@ for _names, _source, _scope, _what in (
         out="bin",
         scope=_scope,
         args=("int", "int"),
-        changes=True,
+        changes=lambda offset, length: not length,
         doc=f"<length> raw bytes {_what} from <offset> on; a length of 0 takes all there are.",
     )(_payload(_source))
     fetch(

@@ -15,6 +15,7 @@ class Outcome(enum.Enum):
     TARPIT = "tarpit"  # wait `timeout tarpit`, then answer `reply` (default 500)
     REPLY = "reply"  # return / redirect / auth: answer `reply`, not an error
     CLOSE = "close"  # tcp reject: close without an answer
+    HANG_UP = "hang up"  # tcp-response close: the server's connection ends, what it has said goes to the client
     DROP = "drop"  # silent-drop
     SERVICE = "service"  # use-service: `service` answers
     UPGRADE = "upgrade"  # switch-mode http

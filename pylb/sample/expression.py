@@ -182,7 +182,8 @@ class Expression:
     @property
     def changing(self) -> bool:
         """Whether a value found early may still become another one (data that is still arriving)."""
-        return bool(self.fetch.word.facts.get("changes"))
+        changes = self.fetch.word.facts.get("changes")
+        return bool(changes(*self.fetch.arguments) if callable(changes) else changes)
 
     @property
     def reads_raw_bytes(self) -> bool:

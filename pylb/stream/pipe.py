@@ -32,10 +32,12 @@ def pipe(
     timeout_front: float,
     timeout_back: float,
     early: tuple[bytes, bytes] = (b"", b""),
+    heard: float = math.inf,
 ) -> Coroutine:
     """Moves bytes until both directions are closed, one side fails, or nothing moves for too long.
 
-    `early` are bytes already read from front and back. The termination state is marked on the stream.
+    `early` are bytes already read from front and back; `heard` is when the client last said something, if that was
+    before. The termination state is marked on the stream.
     """
     wake = worker.poller.wake
     arm = worker.poller.timers.arm
@@ -50,6 +52,9 @@ def pipe(
     size_front = size_back = LEAST
     half_front = half_back = False  # that side has sent its end and the other one was told
     limit = clock.now + timeout
+    lead = max(0.0, clock.now - heard)  # how long the client has been silent before; until something moves
+    if lead:
+        limit = clock.now + min(timeout_front - lead, timeout_back)
     pending = 0
     while True:
         came = went = None
@@ -92,6 +97,7 @@ def pipe(
             timeout = min(timeout_front, timeout_back)
         if went or came:
             limit = clock.now + timeout
+            lead = 0.0
         elif front.out or back.out:  # events of the side that is not read are no progress
             left = len(front.out) + len(back.out)
             if left != pending:
@@ -105,7 +111,7 @@ def pipe(
                 return
             if reason == TIMEOUT:
                 if clock.now >= limit:
-                    mark(stream, _silent(front, timeout_front, timeout_back), ending.DATA)
+                    mark(stream, _silent(front, timeout_front - lead, timeout_back), ending.DATA)
                     return
                 arm(run, limit)
 

@@ -38,14 +38,16 @@ CLOSE: Final = "close"
 class RawFront:
     """The client's connection in TCP mode, as far as rules and refusals need an endpoint."""
 
-    __slots__ = ("conn",)
+    __slots__ = ("conn", "heard", "silent")
 
     body_done = True
     started = True
     buffer = b""
 
-    def __init__(self, conn: Transport) -> None:
+    def __init__(self, conn: Transport, heard: float) -> None:
         self.conn = conn
+        self.heard = heard  # when the client last said something; since it came, if it has not
+        self.silent = False  # for longer than `timeout client`, while rules waited for it
 
     @property
     def blocked(self) -> bool:
@@ -64,7 +66,7 @@ def tcp_session(run: Runner, conn: Transport, session: Session, worker: Worker, 
     session.current = stream
     session.streams = 1
     process.req_total += 1
-    stream.front = RawFront(conn)
+    front = stream.front = RawFront(conn, session.accept_time + session.handshake_time)
     stream.data = rest
     back: Transport | None = None
     upgraded = False
@@ -84,19 +86,18 @@ def tcp_session(run: Runner, conn: Transport, session: Session, worker: Worker, 
             backend = frontend.default_backend if switching is None else switching(stream)
             stream.final = False
             if backend is None:
-                mark(stream, ending.SERVER, ending.CONNECT)
+                if not left(stream):
+                    mark(stream, ending.SERVER, ending.CONNECT)
                 return
             if backend.http:
                 upgraded = True
                 break
             stream.backend = backend
-            counters = backend.counters
-            counters.sess_total += 1
-            counters.conn_cur = current = counters.conn_cur + 1
-            if current > counters.conn_max:
-                counters.conn_max = current
+            enter(backend)
             theirs = backend.config is not frontend.config and backend.tcp_content is not None
             if theirs and (yield from inspect(run, stream, worker, backend)) is not CONTINUE:
+                return
+            if left(stream):
                 return
             stream.request_end = clock.now
             outcome = backend.assignment.assign(stream)
@@ -116,6 +117,8 @@ def tcp_session(run: Runner, conn: Transport, session: Session, worker: Worker, 
                 if judged is None:
                     return
                 early, answer = b"", judged
+            elif early:
+                front.heard = clock.now  # what goes on is activity of both sides
             tunnel = backend.timeout_tunnel
             yield from pipe(
                 run,
@@ -126,12 +129,15 @@ def tcp_session(run: Runner, conn: Transport, session: Session, worker: Worker, 
                 tunnel or frontend.timeout_client or math.inf,
                 tunnel or backend.timeout_server or math.inf,
                 (early, answer),
+                front.heard,
             )
             return
     finally:
-        if back is None and conn.readable and not upgraded:
+        if not upgraded and not conn.eof and (back is None or stream.rule is not None):
             conn.read(READ_SIZE)  # closing over unread bytes would send a reset
         if back is not None:
+            if conn.error and not back.eof:
+                back.reset_on_close()  # the server is not to take for an end what was broken off
             back.close()
         if stream.slot is not None or stream.waiting is not None:
             release(stream)
@@ -159,7 +165,8 @@ def connect(run: Runner, stream: Stream, worker: Worker, outcome: int | None) ->
         if outcome != ASSIGNED:
             mark(stream, ending.SERVER, unserved(stream, outcome))
             return None
-        stream.connect_start = clock.now
+        if not stream.connect_start:
+            stream.connect_start = clock.now
         server = stream.server
         transport = open_transport(server, stream.session, worker.poller)
         if isinstance(transport, Transport):
@@ -197,24 +204,28 @@ def connect(run: Runner, stream: Stream, worker: Worker, outcome: int | None) ->
 def inspect(run: Runner, stream: Stream, worker: Worker, proxy: Any) -> Part[object]:
     """Runs `tcp-request content` rules, waiting for data up to `inspect-delay`. CONTINUE, UPGRADE (to HTTP), or CLOSE.
 
-    A condition on data that has not come holds the rules (three-valued logic) until it comes, the client ends, the
-    buffer is full or the delay is over; then it counts as not met.
+    A condition on data that has not come holds the rules (three-valued logic) until it comes, the client ends or has
+    been silent for too long, the buffer is full or the delay is over; then it counts as not met. What rules let pass
+    of a client that is gone goes no farther (`left`).
     """
     rules = proxy.tcp_content
-    conn = stream.front.conn
-    delay = proxy.inspect_delay or 0.0
+    front = stream.front
+    conn = front.conn
     timeout = stream.frontend.timeout_client or math.inf
-    begun = clock.now
-    limit = begun + min(delay, timeout)  # a client that is silent for too long has nothing more to say
+    limit = clock.now + (proxy.inspect_delay or 0.0)
     poller = worker.poller
+    room = worker.input_size
     at = 0
+    look = True  # the first bytes often come with the connection, before any event
     while True:
-        if conn.readable and len(stream.data) < worker.buffer_size:
-            data = conn.read(READ_SIZE)
+        if (conn.readable or look) and len(stream.data) < room:
+            data = conn.read(min(READ_SIZE, room - len(stream.data)))
             if data:
                 stream.data += data
-                limit = min(begun + delay, clock.now + timeout)
-        stream.final = conn.eof or clock.now >= limit or len(stream.data) >= worker.buffer_size
+                front.heard = clock.now
+        look = False
+        front.silent = front.silent or clock.now >= front.heard + timeout
+        stream.final = conn.eof or front.silent or clock.now >= limit or len(stream.data) >= room
         verdict = rules.run(stream, at)
         if verdict is None or verdict.kind is Outcome.STOP:
             stream.final = False
@@ -239,33 +250,47 @@ def inspect(run: Runner, stream: Stream, worker: Worker, proxy: Any) -> Part[obj
             continue
         if conn.readable:
             poller.wake(run)
-        elif limit < run.armed:
-            poller.timers.arm(run, limit)
+        soon = min(limit, front.heard + timeout)
+        if soon < run.armed:
+            poller.timers.arm(run, soon)
         reason = yield
         if reason == KILLED:
             mark(stream, ending.KILLED, ending.REQUEST)
             return CLOSE
-        if conn.error:
-            mark(stream, ending.CLIENT, ending.REQUEST)
-            return CLOSE
+
+
+def left(stream: Stream) -> bool:
+    """Whether the client was lost while it was inspected; marks that."""
+    front = stream.front
+    if front.conn.error:
+        mark(stream, ending.CLIENT, ending.REQUEST)
+    elif front.silent:
+        mark(stream, ending.CLIENT_TIMEOUT, ending.REQUEST)
+    else:
+        return False
+    return True
 
 
 def inspect_response(run: Runner, stream: Stream, worker: Worker, back: Transport, early: bytes) -> Part[bytes | None]:
     """Runs `tcp-response content` rules on what the server says, while the client's bytes go on as they come.
 
-    The bytes that were read for the rules, to be passed on; None when the connection ends here. Without a delay the
-    first bytes decide.
+    The bytes that were read for the rules, to be passed on; None when the connection ends here. The rules are run as
+    soon as the server is connected; without a delay they are done then, and conditions on data are not met. With one
+    they are held by conditions on data that may still come. A side that fails or is silent for too long brings the
+    rules to their end, and then the stream.
     """
     backend = stream.backend
-    conn = stream.front.conn
+    front = stream.front
+    conn = front.conn
     poller = worker.poller
-    delay = backend.response_delay
-    limit = clock.now + delay if delay is not None else math.inf
-    timeout = min(stream.frontend.timeout_client or math.inf, backend.timeout_server or math.inf)
-    over = clock.now + timeout
+    room = worker.input_size
+    limit = clock.now + (backend.response_delay or 0.0)
+    timeout_client = stream.frontend.timeout_client or math.inf
+    timeout_server = backend.timeout_server or math.inf
+    heard = clock.now
     data = stream.data_back = b""
     at = 0
-    half = silent = False
+    half = look = False
     if early:
         stream.bytes_in += len(early)
         back.put(early)
@@ -275,55 +300,76 @@ def inspect_response(run: Runner, stream: Stream, worker: Worker, back: Transpor
             if more:
                 stream.bytes_in += len(more)
                 back.put(more)
-                over = clock.now + timeout
+                front.heard = heard = clock.now
         if conn.eof and not conn.error and not half and not back.out:
             half = True
             back.shutdown_write()
-        if back.readable and len(data) < worker.buffer_size:
-            more = back.read(READ_SIZE)
+        if look and back.readable and len(data) < room:
+            more = back.read(min(READ_SIZE, room - len(data)))
             if more:
                 data = stream.data_back = data + more
-                over = clock.now + timeout
-        if conn.error or back.error:
-            mark(stream, ending.CLIENT if conn.error else ending.SERVER, ending.DATA)
-            return None
-        full = len(data) >= worker.buffer_size
-        stream.final = back.eof or full or silent or clock.now >= limit or (delay is None and bool(data))
-        if data or stream.final:
-            verdict = backend.tcp_response.run(stream, at)
-            if verdict is None or verdict.kind is Outcome.STOP:
-                stream.final = False
-                stream.data_back = None
-                if silent:
-                    stream.bytes_out += len(data)
-                    conn.put(data)
-                    mark(stream, ending.SERVER_TIMEOUT, ending.DATA)
-                    return None
+                heard = clock.now
+        look = True  # the first run is one without data, as in HAProxy
+        now = clock.now
+        cause = b""
+        if conn.error:
+            cause = ending.CLIENT
+        elif now >= front.heard + timeout_client and not half:
+            cause = ending.CLIENT_TIMEOUT
+        if cause:
+            mark(stream, cause, ending.DATA)
+        if back.error:
+            cause = cause or ending.SERVER
+        elif now >= heard + timeout_server:
+            cause = cause or ending.SERVER_TIMEOUT
+        full = len(data) >= room
+        stream.final = back.eof or full or now >= limit or bool(cause)
+        verdict = backend.tcp_response.run(stream, at)
+        if verdict is None or verdict.kind in (Outcome.STOP, Outcome.HANG_UP):
+            stream.final = False
+            stream.data_back = None
+            hung_up = verdict is not None and verdict.kind is Outcome.HANG_UP
+            if not cause and not hung_up:
                 return data
-            if verdict.kind is not Outcome.WAIT:
-                stream.rule = verdict.rule
-                backend.counters.denied_resp += 1
-                stream.server.counters.denied_resp += 1
-                stream.bytes_out += len(data)  # counted, never sent
-                mark(stream, ending.PROXY, ending.DATA)
-                if verdict.kind is Outcome.DROP:
-                    worker.drop_silently(conn)
-                return None
-            at = verdict.at
-            if verdict.wait is not None and not (yield from waited(run, conn, worker, verdict.wait)):
-                mark(stream, ending.CLIENT, ending.DATA)
-                return None
+            stream.bytes_out += len(data)
+            if data and not conn.error:
+                conn.put(data)
+            if hung_up:
+                back.reset_on_close()
+            else:
+                mark(stream, cause, ending.DATA)
+            return None
+        if verdict.kind is not Outcome.WAIT:
+            stream.rule = verdict.rule
+            backend.counters.denied_resp += 1
+            stream.server.counters.denied_resp += 1
+            stream.bytes_out += len(data)  # counted, never sent
+            mark(stream, ending.PROXY, ending.DATA)
+            if verdict.kind is Outcome.DROP:
+                worker.drop_silently(conn)
+            return None
+        at = verdict.at
+        if verdict.wait is not None and not (yield from waited(run, conn, worker, verdict.wait)):
+            mark(stream, ending.CLIENT, ending.DATA)
+            return None
         if (conn.readable and not back.out) or (back.readable and not full):
             poller.wake(run)
-        soon = min(limit, over)
+        soon = min(limit, front.heard + timeout_client if not half else math.inf, heard + timeout_server)
         if soon < run.armed:
             poller.timers.arm(run, soon)
         reason = yield
         if reason == KILLED:
             mark(stream, ending.KILLED, ending.DATA)
             return None
-        if reason == TIMEOUT and clock.now >= over:
-            silent = True  # the rules judge what has come
+
+
+def enter(backend: Any) -> None:
+    """Counts a stream that comes to a backend; `finish` counts its end."""
+    counters = backend.counters
+    counters.sess_total += 1
+    counters.conn_cur = current = counters.conn_cur + 1
+    if current > counters.conn_max:
+        counters.conn_max = current
 
 
 def waited(run: Runner, conn: Transport, worker: Worker, wait: Any) -> Part[bool]:

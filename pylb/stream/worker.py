@@ -22,6 +22,7 @@ from pylb.engine.transport import Transport, adopt
 from pylb.fetches.internal import STATE
 from pylb.http import h1_fast
 from pylb.http.codec import Codec, Limits
+from pylb.http.semantics import HTX_START
 from pylb.listener import handshake
 from pylb.listener.accept import MOST, Acceptor, link
 from pylb.mux.special import front_of
@@ -64,6 +65,7 @@ class Worker:
         self.limits = limits
         self.maxconn = maxconn
         self.buffer_size = buffer_size
+        self.input_size = limits.head + HTX_START  # raw bytes that rules see: the buffer without maxrewrite
         self.counters = process  # of the whole process
         self.streams = 0  # how many there have been (%rt)
         self.sessions: set[Runner] = set()

@@ -54,7 +54,7 @@ def close(words: Words, site: Site) -> Build:
     """Closes the connection to the server; what it has sent already goes to the client. Manual 4.2."""
 
     def build(program: Any) -> Act:
-        ended = Verdict(Outcome.CLOSE)
+        ended = Verdict(Outcome.HANG_UP)
         passed = Verdict(Outcome.STOP)
 
         def act(ctx: Any) -> Verdict:
