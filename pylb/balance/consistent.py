@@ -30,7 +30,7 @@ BLOCK: Final = 512  # points of a block when the ring is made; a block of twice 
 class Ring:
     """Points of one group of servers. # Invariant: no block is empty; `tops[n]` is the last key of block n."""
 
-    __slots__ = ("bases", "keys", "last", "owners", "size", "tops", "weights")
+    __slots__ = ("bases", "capacity", "keys", "last", "owners", "size", "tops", "weights")
 
     def __init__(self) -> None:
         self.keys: list[array[int]] = []  # per block, sorted
@@ -38,6 +38,7 @@ class Ring:
         self.tops: list[int] = []
         self.weights: dict[Server, int] = {}  # points of each server that has any
         self.bases: dict[Server, int] = {}  # what their places were computed from
+        self.capacity: dict[Server, int] = {}  # most points that each server has had yet
         self.size = 0
         self.last: tuple[int, Server] | None = None  # the point where the walk of key-less streams stands
 
@@ -62,12 +63,17 @@ class Ring:
             self.tops.append(part[-1] >> shift)
         self.size = len(mixed)
         self.weights = dict(weights)
+        self.capacity |= weights
 
     def change(self, server: Server, new: int) -> None:
         """A server has `new` points from now on; all of them move where what places them is another (`hash-key`)."""
         old = self.weights.get(server, 0)
         base = base_of(server)
-        if old and self.bases[server] != base:
+        most = self.capacity.get(server, 0)
+        if new > most:
+            self.capacity[server] = new
+        if old and (self.bases[server] != base or new > most):
+            # More than ever: HAProxy makes room, and takes all points off meanwhile, which moves the walk.
             self._drop(server, self.bases[server], 0, old)
             old = 0
         if new > old:
@@ -136,11 +142,11 @@ class Ring:
             self.tops[block] = keys[-1]
         if self.last is not None and self.last[1] is server and self.last[0] == key:
             # As in HAProxy, the walk then stands on the next point, whose owner is thus passed over once.
-            self.last = None
-            if self.size:
-                if block == len(self.keys) or at == len(self.keys[block]):
-                    block, at = (block + 1, 0) if block + 1 < len(self.keys) else (0, 0)
-                self.last = self.keys[block][at], self.owners[block][at]
+            if block < len(self.keys) and at == len(self.keys[block]):
+                block, at = block + 1, 0
+            if block == len(self.keys):
+                block = 0
+            self.last = (self.keys[block][at], self.owners[block][at]) if self.size else None
 
     # -- looking up -----------------------------------------------------------------------------------------------
 

@@ -1,7 +1,9 @@
 """What all hashing algorithms share: a key per stream, and the map or the ring that turns its hash into a server.
 
 Streams without the key are spread over the same map or ring in turn, as HAProxy does. While one server alone takes
-part, no key is looked for and no turn is counted; but that of `rdp-cookie` is (`alone` False; observed).
+part, no key is looked for and no turn is counted, but with `rdp-cookie` and `url_param` (`alone` is False; observed).
+Each group of servers has a turn of its own: HAProxy 2.6 goes on among the backup servers for a while where they have
+just been relieved.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from pylb.balance.algorithm import Algorithm
 from pylb.balance.consistent import Ring
 from pylb.balance.hashing import Key, address_function, function_of, kind_of
 from pylb.balance.static_rr import StaticMap
+from pylb.balance.weights import SCALE
 
 if TYPE_CHECKING:
     from pylb.server.server import Server
@@ -32,7 +35,7 @@ class Mapped(StaticMap):
         super().__init__(backend)
 
     def choose(self, stream: Any, avoid: Server | None = None) -> Server | None:
-        servers = self.map
+        servers = self.map or self.laid_out()
         if not servers:
             return None
         if self.used == 1 and self.alone:
@@ -62,10 +65,16 @@ class Consistent(Algorithm):
         self.update()
 
     def settle(self) -> None:
+        for server in self.servers:
+            (self.reserve if server.backup else self.main).capacity[server] = server.weight * SCALE  # down ones, too
         for ring, backup in ((self.main, False), (self.reserve, True)):
             ring.extend(
                 {server: weight for server, weight in self.weights.items() if weight and server.backup is backup}
             )
+
+    def forget(self, server: Server) -> None:
+        super().forget(server)
+        (self.reserve if server.backup else self.main).capacity.pop(server, None)
 
     def moved(self, server: Server, old: int, new: int) -> None:
         self.before = {}

@@ -134,7 +134,7 @@ def url_param(words: Words, site: Site) -> Build:
             value = found[1] if found else None
         return value
 
-    return by_bytes(read_post if check_post else read)
+    return by_bytes(read_post if check_post else read, alone=False)
 
 
 @algorithm("hdr", http=True, parentheses="required")

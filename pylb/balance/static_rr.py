@@ -1,15 +1,18 @@
 """The static map: servers laid out in the proportion of their weights, in the order of the file for equal ones.
 
 `balance static-rr` walks it, hashing with `hash-type map-based` indexes it. Weights are divided by their greatest
-common divisor, so the map is as long as the sum of what remains. Built anew when a server comes or goes.
+common divisor, so the map is as long as the sum of what remains. Built anew when a server comes or goes: at once, or,
+when it is long, in slices beside the traffic, which goes by the old map until then, without whoever has left.
 """
 
 from __future__ import annotations
 
-import heapq
-from typing import TYPE_CHECKING, Any
+import asyncio
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
 
 from pylb.balance.algorithm import Algorithm
+from pylb.balance.spread import SLICE, lay, spread
 from pylb.balance.weights import divisor
 from pylb.registry import algorithm
 
@@ -21,36 +24,8 @@ if TYPE_CHECKING:
     from pylb.server.server import Server
 
 
-def spread(weights: list[int], total: int) -> list[int]:
-    """Indexes of servers over `total` steps: at each step every server earns its weight, the winner pays the total.
-
-    The winner is the first one with the most whole totals earned. Earnings are not added up one by one: it is known at
-    which step a server reaches its next whole total, so a step costs O(log n) instead of O(n).
-    """
-    if total == 1:
-        return [0]
-    paid = [0] * len(weights)
-    level = [1] * len(weights)  # whole totals earned and not paid yet, plus one: 0 owes
-    ready = [(-1, index) for index, weight in enumerate(weights) if weight]
-    rises = [(-(-total // weight), index) for index, weight in enumerate(weights) if weight]
-    heapq.heapify(ready)
-    heapq.heapify(rises)
-    order = []
-    for step in range(1, total + 1):
-        while rises and rises[0][0] <= step:
-            _, index = heapq.heappop(rises)
-            level[index] += 1
-            heapq.heappush(ready, (-level[index], index))
-            whole = level[index] - 1 + paid[index]  # totals earned so far
-            heapq.heappush(rises, (-(-(whole + 1) * total // weights[index]), index))
-        while -ready[0][0] != level[ready[0][1]]:
-            heapq.heappop(ready)
-        _, index = heapq.heappop(ready)
-        order.append(index)
-        paid[index] += 1
-        level[index] -= 1
-        heapq.heappush(ready, (-level[index], index))
-    return order
+AT_ONCE: Final = 2 * SLICE  # longest map that is built while everybody waits
+PAUSE: Final = 0.002  # seconds between two slices
 
 
 class StaticMap(Algorithm):
@@ -62,51 +37,129 @@ class StaticMap(Algorithm):
     def __init__(self, backend: Any) -> None:
         super().__init__(backend)
         self.divisor = divisor(server.weight for server in backend.servers)
-        self.map: list[Server] = []
+        self.map: list[Server] = []  # empty: `laid_out` tells
+        self.old: list[Server] = []  # the map until something changed
+        self.gone: set[Server] = set()  # who has left since
+        self.changed = True
+        self.members = 0
         self.index = 0  # of the next one; may stand behind the end, which shows when the map grows
+        self.work: Iterator[None] | None = None  # a map that is being built
+        self.again = False  # something has changed since that was begun
         self.update()
 
     def moved(self, server: Server, old: int, new: int) -> None:
-        if self.settled:
-            self.build()
+        if not self.changed:
+            self.changed = True
+            self.old = self.map
+            self.map = []
+        if new:
+            self.gone.discard(server)
+        else:
+            self.gone.add(server)
 
-    def settle(self) -> None:
-        self.build()
-
-    def build(self) -> None:
-        """Lays the map out anew.
+    def laid_out(self) -> list[Server]:
+        """The map as it is now, built anew when something has changed; empty without servers.
 
         HAProxy gives the map of a first backup server that server's weight as its length, but fills it from all usable
         backup servers; where these have weights, others than the first one take part. The same happens here.
         """
-        group = [
-            server for server in self.servers if self.weights.get(server) and server.backup is not bool(self.active)
-        ]
-        weights = [-(-self.weights[server] // self.divisor) for server in group]
-        total = sum(weights) if self.first_backup is None else weights[0]
-        self.map = [group[index] for index in spread(weights, total)] if group else []
+        if not self.changed:
+            return self.map
+        self.changed = False
+        backup = not self.active
+        counted = self.weights
+        group = [server for server in self.servers if counted.get(server) and server.backup is backup]
+        self.members = len(group)
+        weights = [-(-counted[server] // self.divisor) for server in group]
+        total = sum(weights) if self.first_backup is None or not group else weights[0]
+        old, self.old = self.old, []
+        gone, self.gone = self.gone, set()
+        if total > AT_ONCE and min(weights) < max(weights) and old and old[0].backup is backup and _in_a_loop():
+            self.map = _without(old, gone)
+            if self.map:
+                if self.work is None:
+                    self._begin(group, weights, total)
+                else:
+                    self.again = True
+                return self.map
+        self.work = None
+        self.map = spread(group, weights, total) if group else []
+        return self.map
+
+    def _begin(self, group: list[Server], weights: list[int], total: int) -> None:
+        """Builds a map in slices. What changes meanwhile is for the next one, but who leaves is not on this one."""
+        loop = asyncio.get_running_loop()
+        servers: list[Server] = []
+        work = self.work = lay(group, weights, total, servers)
+
+        def step() -> None:
+            if self.work is not work:
+                return
+            for _ in work:
+                loop.call_later(PAUSE, step)
+                return
+            self.work = None
+            ready = _without(servers, {server for server in group if not self.weights.get(server)})
+            if self.changed or self.again:
+                self.again = False
+                self.changed = True
+                self.old, self.map = ready, []
+            else:
+                self.map = ready
+
+        loop.call_soon(step)
 
     def walk(self, avoid: Server | None) -> Server | None:
         """The next one in the map that is neither saturated nor to be avoided."""
-        servers = self.map
+        servers = self.map or self.laid_out()
         size = len(servers)
         at = self.index
         second: int | None = None
+        full: set[Server] | None = None
         for _ in range(size):
             if at >= size:
                 at = 0
             server = servers[at]
             at += 1
+            if full is not None and server in full:
+                continue
             if not server.maxconn or not server.saturated():
                 if server is not avoid:
                     self.index = at
                     return server
                 if second is None:
                     second = at
+            elif full is None:
+                full = {server}
+            else:
+                full.add(server)
+                if len(full) == self.members:
+                    break
         if second is None:
             return None
         self.index = second
         return avoid
+
+
+def _in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _without(servers: list[Server], gone: set[Server]) -> list[Server]:
+    """The map with the places of those who have left given to the ones before them."""
+    before = next((server for server in reversed(servers) if server not in gone), None)
+    if before is None or not gone:
+        return [] if before is None else servers
+    kept = []
+    for server in servers:
+        if server not in gone:
+            before = server
+        kept.append(before)
+    return kept
 
 
 class StaticRoundRobin(StaticMap):

@@ -142,10 +142,16 @@ def srv_sess_rate(server: Any) -> Fetch:
     return lambda ctx: server.counters.sess_rate.read(clock.now)
 
 
-@fetch("srv_weight", "srv_uweight", out="int", scope=Scope.INTERNAL, args=("server",))
-def srv_weight(server: Any) -> Fetch:
+@fetch("srv_uweight", out="int", scope=Scope.INTERNAL, args=("server",))
+def srv_uweight(server: Any) -> Fetch:
     """Weight of <server> as set now, on the scale of the configuration."""
     return lambda ctx: server.weight
+
+
+@fetch("srv_weight", out="int", scope=Scope.INTERNAL, args=("server",))
+def srv_weight(server: Any) -> Fetch:
+    """Weight of <server> in force, on the scale of the configuration: less than its own while it starts slowly."""
+    return lambda ctx: (server.weight_shown + 15) // 16
 
 
 @fetch("srv_iweight", out="int", scope=Scope.INTERNAL, args=("server",))

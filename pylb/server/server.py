@@ -88,6 +88,7 @@ class Server:
         "usable",
         "values",  # everything the server line stored, by option name
         "weight",  # user weight, 0..256
+        "weight_shown",  # the weight in force, in sixteenths; in maintenance it is the one from before
     )
 
     def __init__(self, name: str, backend: Backend | Any, number: int = 0) -> None:
@@ -117,6 +118,7 @@ class Server:
         self.eweight = SCALE
         self.ramp = SCALE
         self.throttle = 100
+        self.weight_shown = SCALE
         self.warming: Any = None
         self.backup = False
         self.maxconn = self.minconn = self.maxqueue = 0
@@ -196,6 +198,7 @@ def build(line: ServerLine, backend: Backend | Any, number: int) -> Server:
     if not server.resolved:
         server.admin |= Admin.UNRESOLVED
     server.eweight = effective_weight(server)
+    server.weight_shown = server.weight * SCALE
     server.usable = server.eweight > 0
     if server.admin is not Admin.NONE:
         server.alive = alive(server)

@@ -71,6 +71,7 @@ def alive(server: Server) -> bool:
 
 def set_state(server: Server, wanted: str) -> None:
     """`set server <b>/<s> state ready|drain|maint`."""
+    before = server.admin
     keep = server.admin & ~(Admin.MAINT | Admin.CONFIG_MAINT | Admin.DRAIN)
     if wanted == "maint":
         server.admin = keep | Admin.MAINT | (server.admin & Admin.DRAIN)
@@ -80,7 +81,8 @@ def set_state(server: Server, wanted: str) -> None:
         server.admin = keep
     else:
         raise ValueError(f"unknown server state {wanted!r}")
-    refresh(server, wanted)
+    if server.admin is not before and server.admin != before:
+        refresh(server, wanted)
 
 
 def set_operation(server: Server, operation: Operation, cause: str = "") -> None:
@@ -181,6 +183,8 @@ def refresh(server: Server, cause: str = "") -> None:
             _start_slowly(server)
     server.eweight = effective_weight(server)
     server.usable = server.eweight > 0
+    if not server.admin & IN_MAINT:
+        server.weight_shown = server.weight * server.ramp
     now_alive = alive(server)
     server.alive = now_alive
     if now_alive != was_alive:

@@ -218,9 +218,9 @@ choice(
     "'hash-key' has to be 'id', 'id32', 'guid', 'addr', or 'addr-port'",
     status=Status.FULL,
     note="",
-    doc="What places a server on the ring of `hash-type consistent`: its id (the default), all 32 bits of it, its guid, its "
-    "address, or address and port, so that several balancers agree whatever the order of their servers. Where a server "
-    "does not have it, the id takes its place. Manual 5.2 (3.0 and later).",
+    doc="What places a server on the ring of `hash-type consistent`: its id (the default), all 32 bits of it, its "
+    "guid, its address, or address and port, so that several balancers agree whatever the order of their servers. "
+    "Where a server does not have it, the id takes its place. Manual 5.2 (3.0 and later).",
 )
 
 

@@ -176,9 +176,8 @@ async def disable_server(call: Call) -> None:
 
 @command("enable server", level="admin", usage=" (DEPRECATED)")
 async def enable_server(call: Call) -> None:
-    """Takes a server out of maintenance; `set server <bk>/<srv> state ready` says the same."""
-    server = call.server()
-    state.set_admin(server, state.Admin.MAINT | state.Admin.CONFIG_MAINT, False, "stats socket command")
+    """Takes a server out of maintenance, and out of drain; `set server <bk>/<srv> state ready` says the same."""
+    state.set_state(call.server(), "ready")
 
 
 @command("get weight", usage="<bk>/<srv>")

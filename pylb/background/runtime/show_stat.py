@@ -123,8 +123,8 @@ def _served(c: Any, http: bool) -> Numbers:
 
 
 def shown_weight(server: Any) -> int:
-    """The weight in force, a server that starts slowly having less than its own."""
-    return int((server.weight * server.ramp + SCALE - 1) // SCALE)
+    """The weight in force: less than its own for a server that starts slowly; in maintenance the one from before."""
+    return int((server.weight_shown + SCALE - 1) // SCALE)
 
 
 def server_numbers(server: Any, born: float) -> Numbers:
@@ -189,6 +189,8 @@ def backend_numbers(backend: Any, maxconn: int, born: float) -> Numbers:
     active = [server for server in usable if not server.backup]
     backups = [server for server in usable if server.backup]
     serving = active or backups
+    if not active and not backend.config.option("allbackups"):
+        serving = backups[:1]
     up = bool(serving) or not backend.servers
     queue = backend.queue
     numbers = _served(c, backend.http) | {

@@ -33,14 +33,20 @@ class Some:
 
 
 class Plain:
-    """The same as a sorted list, as slow as can be. Points that coincide stay in the order of their coming."""
+    """The same as a sorted list, as slow as can be. Points that coincide stay in the order of their coming; a server
+    that has more than ever comes with all of its points anew."""
 
     def __init__(self) -> None:
         self.points: list[tuple[int, Some]] = []
         self.weights: dict[Some, int] = {}
+        self.most: dict[Some, int] = {}
 
     def change(self, server: Some, new: int) -> None:
         old = self.weights.get(server, 0)
+        if new > self.most.get(server, 0):
+            self.most[server] = new
+            self.points = [point for point in self.points if point[1] is not server]
+            old = 0
         for number in range(old, new):
             key = avalanche(server.id * 4096 + number)
             self.points.insert(bisect_right([point[0] for point in self.points], key), (key, server))
