@@ -416,7 +416,8 @@ def _pattern(words: Words, method: str, flags: _Flags) -> Pattern:
 
 
 def _take_integers(words: Words, result: PatternList, flags: _Flags, closing: bool) -> None:
-    """Integers with operators: an operator holds until the next one (`ge 4 le 2` is "at least 4, or at most 2")."""
+    """Integers with operators: an operator holds until the next one (`ge 4 le 2` is "at least 4, or at most 2"), and
+    says nothing about ranges (`le 3 5:6` is "at most 3, or 5 to 6")."""
     operator = ""
     while not _over(words, closing):
         word = words.next()
@@ -428,7 +429,9 @@ def _take_integers(words: Words, result: PatternList, flags: _Flags, closing: bo
         except ValueError as error:
             message = f"'{word}' is neither a number nor a supported operator" if operator else str(error)
             raise ConfigError(message, words.last_span) from None
-        result.patterns.append(Pattern(to_bytes(word), words.last_span, False, _OPERATIONS[operator or "eq"](span)))
+        if operator and ":" not in word and "-" not in word:
+            span = _OPERATIONS[operator](span)
+        result.patterns.append(Pattern(to_bytes(word), words.last_span, False, span))
 
 
 def _least(span: Range) -> int:

@@ -17,7 +17,7 @@ from pylb.records.session import Session
 from pylb.records.stream import Stream
 from pylb.rules.replies import Local
 from pylb.stream import ending
-from pylb.stream.ending import finish, mark
+from pylb.stream.ending import end_size, finish, mark
 
 if TYPE_CHECKING:
     from pylb.stream.worker import Worker
@@ -37,10 +37,17 @@ def answer(run: Runner, stream: Stream, worker: Worker, response: Response) -> C
         return
     if request is not None:  # what was no request has no rules
         if worker.after_response is not None:
+            status = response.status
             worker.after_response(stream, response)
+            if response.status != status:
+                stream.status = response.status
         stream.bytes_out += stored_size(response)
         if request.method == b"HEAD":
             stream.bytes_out -= len(response.body)
+    if front.buffer and not front.body_done:  # what came with the head counts, what comes later does not
+        stream.bytes_in += len(front.read_body() or b"")
+        if front.body_done and front.chunks is not None and not front.broken:
+            stream.bytes_in += end_size(front)
     while not front.body_done and not front.broken and front.read_body():
         pass  # what has come of the request's body is in nobody's way
     if not front.body_done or worker.stopping:
@@ -49,7 +56,7 @@ def answer(run: Runner, stream: Stream, worker: Worker, response: Response) -> C
         request = Request(b"", b"", 11, [])  # nobody knows what was asked
         stream.keep = False
     head = front.begin(response, request, stream)
-    if request.method == b"HEAD" or request.silent:
+    if request.method == b"HEAD" or request.silent or response.bodyless:
         data = head
     else:
         data = head + response.body

@@ -19,7 +19,7 @@ from pylb.server import retries
 from pylb.server.assign import release
 from pylb.stream import ending
 from pylb.stream.answering import fail
-from pylb.stream.ending import mark
+from pylb.stream.ending import end_size, mark
 from pylb.stream.holding import repeatable, send_again
 from pylb.stream.pipe import pipe
 from pylb.stream.reaching import reach_again
@@ -69,12 +69,6 @@ def _upload(stream: Stream) -> bool:
             stream.bytes_in += end_size(front)
         back.end_body(front.trailers())
     return True
-
-
-def end_size(side: Any) -> int:
-    """What HAProxy counts for the end of a chunked body and its trailers."""
-    trailers = side.chunks.trailers
-    return 1 if not trailers else 1 + sum([len(one[2]) - 4 for one in trailers])
 
 
 def until_response(run: Runner, stream: Stream, worker: Worker) -> Part[Any]:
@@ -276,15 +270,14 @@ def transfer(run: Runner, stream: Stream, worker: Worker, head: bytes, data: byt
     front = stream.front
     back = stream.back
     response = stream.response
-    request = stream.request
-    assert response is not None and request is not None
+    assert response is not None
     if response.upgrade:
         if data:
             back.buffer = data + back.buffer
         front.put(head)
         yield from tunnel(run, stream, worker)
         return
-    mute = request.silent
+    mute = response.bodyless
     if back.broken and not data:  # garbage right behind the head: nothing of it has been sent
         yield from _garbled(run, stream, worker)
         return
@@ -368,14 +361,16 @@ def transfer(run: Runner, stream: Stream, worker: Worker, head: bytes, data: byt
 
 
 def silenced(stream: Stream, response: Response) -> Response:
-    """The response to a request that was HEAD before rules changed its method: its head is for the client, its body for
-    nobody."""
+    """A response that has lost its body to rules, which changed the method HEAD, or the status to 204 or 304: its head
+    is for the client, its body for nobody."""
     if response.shared:
         stream.response = response = response.copy()
     response.bodyless = True
     back = stream.back
     while back.buffer and not back.body_done:
         stream.bytes_out += len(back.read_body() or b"")
+    if back.body_done and back.chunks is not None and not back.broken:
+        stream.bytes_out += end_size(back)
     return response
 
 

@@ -13,8 +13,7 @@ from pylb.rules.verdicts import Outcome, Verdict
 from pylb.server.assign import release
 from pylb.stream import ending
 from pylb.stream.answering import answer, fail
-from pylb.stream.bodies import end_size
-from pylb.stream.ending import mark
+from pylb.stream.ending import end_size, mark
 from pylb.stream.holding import hold, invite
 from pylb.stream.waits import Body
 

@@ -6,7 +6,7 @@ written once: the first cause wins. `finish` counts and logs; nothing else does.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from pylb.clock import clock
 from pylb.counters import process
@@ -44,6 +44,12 @@ def mark(stream: Stream, cause: bytes, state: bytes) -> None:
         persistence = None if stream.backend is None else stream.backend.persistence
         if persistence is not None and persistence.shown and stream.cookie_request == b"-":
             stream.cookie_request = stream.cookie_response = b"N"  # it ends before its cookies were looked at
+
+
+def end_size(side: Any) -> int:
+    """What HAProxy counts for the end of a chunked body and its trailers."""
+    trailers = side.chunks.trailers
+    return 1 if not trailers else 1 + sum([len(one[2]) - 4 for one in trailers])
 
 
 def finish(stream: Stream) -> None:

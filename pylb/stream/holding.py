@@ -13,6 +13,7 @@ from pylb.http.message import EXPECT
 from pylb.records.stream import Stream
 from pylb.server import pool, retries
 from pylb.server.assign import ASSIGNED, reassign, release
+from pylb.stream.ending import end_size
 from pylb.stream.reaching import reach
 
 if TYPE_CHECKING:
@@ -30,7 +31,10 @@ def hold(stream: Stream, room: int) -> None:
             break
         request.body += data
         stream.bytes_in += len(data)
-    request.complete = front.body_done
+    if front.body_done and not request.complete:
+        request.complete = True
+        if front.chunks is not None and not front.broken:
+            stream.bytes_in += end_size(front)
 
 
 def invite(stream: Stream) -> None:

@@ -266,6 +266,8 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
             stream.status = response.status
             frontend.log.emit(stream)
             stream.logged = True
+        if response.bodyless and not back.body_done and not response.upgrade:
+            response = silenced(stream, response)
 
     # -- the response out: head and body in one piece when it is all there
     stream.status = response.status

@@ -148,9 +148,9 @@ def send_head(stream: Stream, back: H1Back) -> None:
     body = request.body
     if body:
         head += b"%X\r\n%b\r\n" % (len(body), body) if back.chunk_out else body
-        if request.complete and back.chunk_out:
-            head += back.last_chunk(stream.front.trailers())
-            back.chunk_out = False
+    if request.complete and back.chunk_out:
+        head += back.last_chunk(stream.front.trailers())
+        back.chunk_out = False
     if back.heads == 1 and (server.send_proxy or server.impersonates):
         back.private = True
         back.opening = pool.identity(stream, server)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pylb.config.words import Words, to_bytes
 from pylb.http.lists import items
-from pylb.http.message import HOST, Field, field
+from pylb.http.message import CONTENT_LENGTH, HOST, TRANSFER_ENCODING, Field, field
 from pylb.registry import action
 from pylb.rules.actions.parts import HTTP, REQUEST, expand, host_changed, message_of, take_format, take_regex
 from pylb.sample import logformat
@@ -257,9 +257,29 @@ def _hints_go_on(site: Site) -> bool:
     return following is not None and following.condition is None and following.action.name == "early-hint"
 
 
+def _reframe(stream: Any, bodyless: bool) -> None:
+    """The new status has no body, or it must have one and the old one had none."""
+    response = stream.response
+    if bodyless:
+        response.bodyless = True
+        if response.status != 304:
+            response.framing = None  # its field counts (%B) and is not sent
+        if response.status < 200:
+            stream.keep = False
+    elif stream.request.method != b"HEAD":
+        response.chunked = False  # the body stays away: it is the length that is 0
+        response.fields = [one for one in response.fields if one[3] not in (CONTENT_LENGTH, TRANSFER_ENCODING)]
+        response.framing = field(b"content-length", b"0")
+        response.fields.append(response.framing)
+
+
 @action("set-status", places=("http-response", "http-after-response"), usage="<status> [reason <format>]")
 def set_status(words: Words, site: Site) -> Build:
-    """Replaces the status code and its reason phrase, which is the usual one unless given. Manual 4.2."""
+    """Replaces the status code and its reason phrase, which is the usual one unless given. Manual 4.2.
+
+    A status that has no body (204, 304, 1xx) takes the body away; where another one replaces 204 or 304 the body is
+    empty (HAProxy says that in chunks, pylb with `content-length: 0`).
+    """
     usage = "expects 1 argument: <status>; or 3 arguments: <status> reason <fmt>"
     digits = words.next(usage)
     match = re.match(r"\d+\Z", digits)
@@ -281,7 +301,10 @@ def set_status(words: Words, site: Site) -> Build:
             response = ctx.response
             response.status = status
             response.reason = usual if render is None else render(ctx)
+            if bodyless or response.bodyless:
+                _reframe(ctx, bodyless)
 
+        bodyless = status < 200 or status in (204, 304)
         return change
 
     return build

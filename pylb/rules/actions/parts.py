@@ -92,11 +92,17 @@ def host_changed(request: Request) -> None:
 
 
 def target_changed(request: Request) -> None:
-    """Gives an absolute target's authority to the Host field after rules set the whole URI."""
-    scheme, mark, rest = request.target.partition(b"://")
-    if not mark or b"/" in scheme:
+    """Gives the authority of a target to the Host field after rules set the whole URI: what stands behind a scheme, or
+    where a path does not begin (`www.example.org:443`)."""
+    target = request.target
+    if target[:1] in (b"/", b"*"):
         return
+    scheme, mark, rest = target.partition(b"://")
+    if not mark or b"/" in scheme:
+        rest = target
     host = re.split(rb"[/?]", rest, maxsplit=1)[0].rpartition(b"@")[2]
+    if not mark and not host:
+        return
     fields = request.fields
     for index, one in enumerate(fields):
         if one[3] == HOST:

@@ -97,9 +97,15 @@ def test_a_query_is_added_only_when_there_is_something_to_add() -> None:
     assert after("http-request set-query %[hdr(nope)]", head).target == b"/p"
 
 
-def test_the_asterisk_has_no_path_to_replace() -> None:
+def test_a_path_takes_the_place_of_the_asterisk_which_is_none() -> None:
     head = b"OPTIONS * HTTP/1.1\r\nhost: h\r\n\r\n"
-    assert after("http-request set-path /p\nhttp-request replace-path .* /x", head).target == b"*"
+    assert after("http-request replace-path .* /x", head).target == b"*"
+    assert after("http-request set-path /p", head).target == b"/p"
+
+
+def test_an_authority_becomes_the_host() -> None:
+    request = after("http-request set-uri user@new.example:8080/p")
+    assert (request.host, request.fields[0][1]) == (b"new.example:8080", b"new.example:8080")
 
 
 def test_a_method_is_replaced() -> None:
