@@ -12,8 +12,8 @@ strict ones it takes
     WebSocket       handshakes without a valid key or answer
 
 These are the rules of HAProxy 3.x: 2.6 also forwards fields with illegal names, as they came. Stricter than both: a
-name that frames a message once its illegal bytes are gone, because what stands behind us may read it that way. What
-is received of a version is sent on, except that whatever counts as 1.1 is sent as HTTP/1.1.
+name that frames a message once its illegal bytes are gone or dashes is refused, because what stands behind us may read
+it that way. What is received of a version is sent on, except that whatever counts as 1.1 is sent as HTTP/1.1.
 
 `violation` is the last head that only this grammar took, which endpoints count and show.
 """
@@ -156,7 +156,8 @@ def _fields(lines: list[bytes]) -> tuple[list[Field], int]:
         if not colon or not name or _legal_value(value) is None:
             raise Broken("no field")
         if _legal_name(name) is None:
-            if len(name) > 255 or _illegal(b"", name).lower() in _FRAMING:
+            lowered = name.lower()
+            if len(name) > 255 or not _FRAMING.isdisjoint((_illegal(b"", lowered), _illegal(b"-", lowered))):
                 raise Broken("illegal bytes in a name that frames")
             dropped += len(line) + 2
             continue

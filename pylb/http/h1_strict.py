@@ -110,7 +110,7 @@ def canonical(data: bytes, end: int, limits: Limits) -> tuple[list[bytes], int]:
     for raw in data[begin : found.start()].split(b"\n"):
         line = raw.removesuffix(b"\r")
         if line[:1] in (b" ", b"\t"):
-            if len(lines) < 2 or _name(lines[-1]) in _UNFOLDABLE:
+            if len(lines) < 2 or b":" not in lines[-1] or _name(lines[-1]) in _UNFOLDABLE:
                 raise Broken("folded line")
             folded += (gap, line) if folded else (lines[-1], gap, line)
         else:

@@ -180,6 +180,9 @@ def admit_response(response: Response, method: bytes, limits: Limits) -> Refusal
     if lengths is not None or codings is not None:
         if limits.lax and codings is not None:
             codings = _sane_codings(response, codings)
+            if codings is None:
+                response.fields = fields = [one for one in response.fields if one[3] != CONTENT_LENGTH]
+                lengths = None
         refusal = _frame_response(response, lengths, codings, bodyless)
         if refusal is not None:
             return refusal
@@ -351,7 +354,10 @@ def single_length(lengths: list[Field]) -> Field | None:
 
 
 def _sane_codings(response: Response, codings: list[Field]) -> list[Field] | None:
-    """What is meant by codings without a name, or chunked repeated; those fields are written anew or dropped."""
+    """What is meant by codings without a name, or chunked repeated; those fields are written anew or dropped.
+
+    Without any name the body ends with the connection, whatever a length says.
+    """
     names = [name.strip(b" \t").lower() for one in codings for name in one[1].split(b",")]
     if not {*names} <= {b"", b"chunked"}:
         return codings

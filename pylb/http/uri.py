@@ -11,7 +11,7 @@ def path_start(target: bytes) -> int:
     if target[:1] == b"/":
         return 0
     scheme = target.find(b"://")
-    if scheme < 0:
+    if scheme < 0 or not target[:1].isalpha():
         return -1
     slash = target.find(b"/", scheme + 3)
     query = target.find(b"?", scheme + 3)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from pylb.engine.transport import Transport
 from pylb.http.codec import Codec, Limits
 from pylb.http.h1_body import ChunkedReader
-from pylb.http.message import Request, Response
+from pylb.http.message import Refusal, Request, Response
 from pylb.http.writer import client_may_stay, request_head, response_head
 from pylb.mux.base import CLOSED
 
@@ -197,6 +197,13 @@ class H1Front(H1Side):
             self.broken = False
         else:
             self.expect_body(request.length, request.chunked)
+            if self.chunks is not None and self.buffer:
+                # What came with the head is judged with it, before any rule, as HAProxy does.
+                trial = ChunkedReader(self.limits)
+                trial.feed(self.buffer)
+                if trial.error:
+                    self.buffer = data
+                    return Refusal(400, trial.error)
         return request
 
     def begin(self, response: Response, request: Request, stream: Any) -> bytes:
