@@ -15,7 +15,7 @@ from pylb.config.section_options import bind_options
 from pylb.config.section_shapes import odd_unit, open_section, resolvable
 from pylb.config.units import parse_integer
 from pylb.errors import ConfigError, did_you_mean
-from pylb.registry import Kind, Status, keyword, section
+from pylb.registry import Kind, keyword, section
 
 if TYPE_CHECKING:
     from pylb.config.model import Address, Configuration, Record
@@ -133,8 +133,8 @@ def _unknown_option(line: Line) -> None:
     raise ConfigError("unknown keyword 'option' in log-forward section.", line.span, near)
 
 
-registry.declare(Kind.KEYWORD, "timeout", _unknown_timeout, places="log-forward", status=Status.HARMLESS)
-registry.declare(Kind.KEYWORD, "option", _unknown_option, places="log-forward", negatable=True, status=Status.HARMLESS)
+registry.declare(Kind.KEYWORD, "timeout", _unknown_timeout, places="log-forward")
+registry.declare(Kind.KEYWORD, "option", _unknown_option, places="log-forward", negatable=True)
 
 
 @keyword("option assume-rfc6587-ntf", places="log-forward", negatable=True, arity=(0, 0))

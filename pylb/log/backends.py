@@ -1,7 +1,8 @@
 """`log backend@<name>`: lines spread over the servers of a backend in mode log (manual, section 4.2, `mode log`).
 
-Each server is a target of its own: datagrams unless its address begins with `tcp@` or `uxst@`, which gets a ring. The
-backend's algorithm chooses among the servers that are usable; what finds none is dropped and counted.
+Each server is a target of its own: datagrams unless its address begins with `tcp@` or `uxst@`, which gets a ring of
+`log-bufsize` bytes, emptied with the framing of `log-proto`. The backend's algorithm chooses among the servers that
+are usable; what finds none is dropped and counted.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
+from pylb.log import ring as rings
 from pylb.log import targets
 from pylb.log.targets import Target, Targets
 
@@ -42,10 +44,18 @@ class BackendTarget(Target):
         found = self._of.get(server)
         if found is None:
             address = server.line.address
-            span = server.line.span
-            stream = address.stream and address.text.startswith(STREAMS)
-            found = self._of[server] = self.targets.take(dataclasses.replace(address, stream=stream), span)
+            if address.stream and address.text.startswith(STREAMS):
+                found = self.targets[("server", server.label)] = self._stream(address, server.line)
+            else:
+                found = self.targets.take(dataclasses.replace(address, stream=False), server.line.span)
+            self._of[server] = found
         return found
+
+    def _stream(self, address: Address, line: Any) -> Target:
+        size = line.values.get("log-bufsize") or self.targets.buffer_size
+        framed = line.values.get("log-proto") == "octet-count"
+        ring = rings.of(self.targets.program).implicit(address, size, line.span, framed=framed)
+        return targets.RingTarget(address, ring)
 
     def parts(self, line: bytes, text: bytes) -> None:
         server = self.backend.algorithm.choose(LogText(text))

@@ -236,14 +236,14 @@ class Rings(dict[str, Ring]):
                     )
                 )
 
-    def implicit(self, address: Address, size: int, span: Span | None) -> Ring:
-        """The ring of a `log` line with a stream address, with a server that gets plain lines."""
+    def implicit(self, address: Address, size: int, span: Span | None, *, framed: bool = False) -> Ring:
+        """The ring of a `log` line or of a server of a log backend with a stream address, with a server."""
         self.numbered += 1
         name = f"ring#{self.numbered}"
         where = f" declared into '{span.file}' at line {span.line}" if span is not None else ""
         ring = self[name] = Ring(name, f"created from logserver{where}", size, 65535)
         family, sockaddr = stream_address(address)
-        ring.servers.append(RingServer(name, family, sockaddr, framed=False, connect=1.0, timeout=5.0))
+        ring.servers.append(RingServer(name, family, sockaddr, framed=framed, connect=1.0, timeout=5.0))
         return ring
 
 

@@ -8,6 +8,8 @@ send that fails connects again, at most once a second.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import errno
 import os
 import socket
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 BACKLOG: Final = 1 << 16  # bytes kept for a pipe or terminal that is full
 STREAM_RING: Final = 16384  # bytes of the ring of a stream address, without tune.bufsize
+AGAIN: Final = 0.1  # seconds until what a pipe did not take is offered again
 SEND_BUFFER: Final = 1 << 20  # so that a burst does not meet a full socket
 _GONE: Final = frozenset((errno.ECONNREFUSED, errno.ENOTCONN, errno.ECONNRESET, errno.EDESTADDRREQ, errno.ENOENT))
 
@@ -113,7 +116,8 @@ class DatagramTarget(Target):
 class DescriptorTarget(Target):
     """An inherited descriptor: pipe, terminal, file or socket (`stdout`, `stderr`, `fd@N`).
 
-    Whole lines or nothing: the rest of a line that a full pipe took in part is kept, and goes out before anything else.
+    Whole lines or nothing: the rest of a line that a full pipe took in part is kept, with up to 64 kB of lines behind
+    it, and goes out before anything else: with the next line, or when the pipe has room again.
     A pipe or terminal is opened anew where the kernel allows it, because O_NONBLOCK on a shared one would also change
     it for the shell or program that shares it. A file never blocks and is written through the descriptor as it is:
     whoever shares it (standard error, the shell) shares the place where the next byte goes.
@@ -125,6 +129,7 @@ class DescriptorTarget(Target):
         self.fd = -1
         self.is_socket = False
         self.rest = bytearray()
+        self.timer: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
         if self.fd >= 0:
@@ -165,6 +170,16 @@ class DescriptorTarget(Target):
             return
         if sent != len(line):
             self.rest += line[sent:]
+            if self.timer is None:
+                self._again()
+
+    def _again(self) -> None:
+        """Offers the rest a little later, and so on until it is gone."""
+        self.timer = None
+        self.flush()
+        if self.rest:
+            with contextlib.suppress(RuntimeError):  # no event loop: at start and in tools
+                self.timer = asyncio.get_running_loop().call_later(AGAIN, self._again)
 
     def flush(self) -> None:
         while self.rest:
@@ -180,6 +195,8 @@ class DescriptorTarget(Target):
 
     def close(self) -> None:
         self.flush()
+        if self.timer is not None:
+            self.timer.cancel()
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
@@ -253,9 +270,13 @@ class Targets(dict[tuple[Any, ...], Target]):
         if special is not None:
             return special(self, address)
         if address.stream and address.family not in ("fd", "sockpair"):
-            size = int(self.program.config.globals.get("tune.bufsize", STREAM_RING))
-            return RingTarget(address, rings.of(self.program).implicit(address, size, span))
+            return RingTarget(address, rings.of(self.program).implicit(address, self.buffer_size, span))
         return make(address)
+
+    @property
+    def buffer_size(self) -> int:
+        """Bytes of the rings of stream addresses."""
+        return int(self.program.config.globals.get("tune.bufsize", STREAM_RING))
 
     def flush(self) -> None:
         for target in self.values():

@@ -41,9 +41,8 @@ number(
     least=1,
     missing="'log-bufsize' expects an integer argument.",
     low="'log-bufsize' : expects a size above zero.",
-    status=Status.HARMLESS,
-    note="the ring has the default size",
-    doc="Size in bytes of the ring in front of this log server.",
+    doc="Size in bytes of the ring in front of this server of a log backend (mode log, stream address); "
+    "`tune.bufsize` without it.",
 )
 
 

@@ -48,8 +48,8 @@ def number(
     missing: str = "",
     low: str = "",
     optional: bool = False,
-    status: Status,
-    note: str,
+    status: Status = Status.FULL,
+    note: str = "",
     doc: str,
 ) -> None:
     """Declares an option with one whole number, read as C's atol() does (`12x` is 12, `x` is 0)."""

@@ -302,3 +302,42 @@ def test_a_backing_file_survives_a_kill() -> None:
         site.program.process.kill()
         site.program.process.wait()
         assert read_file(str(site.program.directory / "kept")) == [b"/one", b"/two"]
+
+
+def test_servers_of_a_log_backend_have_rings_of_their_size_and_framing() -> None:
+    """Words of HAProxy 3.x."""
+    plain, counted = Collector(), Collector()
+    config = (
+        WEB
+        + """
+frontend web
+    bind 127.0.0.1:$(web)
+    log backend@plain len 60000 format raw local0
+    log backend@counted len 60000 format raw local0
+    log-format "%HP"
+    http-request return status 200
+backend plain
+    mode log
+    server a tcp@127.0.0.1:$(plain)
+backend counted
+    mode log
+    server b tcp@127.0.0.1:$(counted) log-bufsize 400000 log-proto octet-count
+"""
+    )
+    try:
+        with run_site("pylb", config, (), values={"plain": plain.port, "counted": counted.port}) as site:
+            request(site, "/one")
+            request(site, "/two")
+            assert plain.wait_for(b"/two\n") == b"/one\n/two\n"
+            assert counted.wait_for(b"/two") == b"4 /one4 /two"
+            for one in (plain, counted):
+                one.close()
+            with RawClient(site.port("web")) as client:
+                for _ in range(100):
+                    client.send(http("GET", "/" + "x" * 999, "host: h")).read_reply()
+            shown = dict(re.findall(r"(ring#\d) +: type=buffer, (\d+) dropped", ask(site, "show events")))
+        assert int(shown["ring#1"]) > 80
+        assert shown["ring#2"] == "0"
+    finally:
+        for one in (plain, counted):
+            one.close()
