@@ -23,6 +23,7 @@ pytestmark = requires("haproxy")
 
 HEAD = """
 global
+ nbthread 1
  stats socket $(dir)/cli.sock level admin
  stats socket $(dir)/op.sock level operator
 defaults
@@ -51,6 +52,12 @@ def get(site: Site, path: str = "/", port: str = "fe") -> str:
     """The last byte of the answer: its body is one letter."""
     data = exchange(site.port(port), f"GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n".encode())
     return data[-1:].decode()
+
+
+def idle(site: Site) -> bool:
+    """No stream is in the backend."""
+    rows = [row.split(",") for row in ask(site, "show stat be 2 -1").splitlines() if row.startswith("be,BACKEND")]
+    return rows[0][4] == "0"
 
 
 CHANGES = """
@@ -227,6 +234,7 @@ STEPS: tuple[str | int, ...] = (
 )
 def test_choices_after_servers_came_and_went(algorithm: str, before: int) -> None:
     config = f"{HEAD}backend be\n balance {algorithm}\n option httpclose\n server a 127.0.0.1:$(a)\n"
+    bounded = "factor" in algorithm
 
     def scenario(site: Site) -> list[str]:
         seen = []
@@ -235,6 +243,8 @@ def test_choices_after_servers_came_and_went(algorithm: str, before: int) -> Non
             if isinstance(step, int):
                 letters = ""
                 for _ in range(step):
+                    if bounded:
+                        wait_until(lambda: idle(site), what="the last stream to be gone, which counts as load")
                     asked += 1
                     letters += get(site, f"/{asked * 7919 % 101}")
                 seen.append(letters)
