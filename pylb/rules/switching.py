@@ -117,7 +117,7 @@ class Switch:
     Lives as long as its frontend.
     """
 
-    __slots__ = ("fallback", "find", "forced", "own", "raw", "steps", "tunes")
+    __slots__ = ("fallback", "find", "forced", "own", "raw", "steps", "tunes", "upgrades")
 
     def __init__(self, config: ProxyConfig, program: Any) -> None:
         self.own = program.backend(config.name) if config.kind == "listen" else None
@@ -133,6 +133,10 @@ class Switch:
             for place in ("http-request", "tcp-request content")
             for line in config.rules.get(place, ())
         )
+        self.upgrades = not config.http and any(
+            line.action is not None and line.action.name == "switch-mode"
+            for line in config.rules.get("tcp-request content", ())
+        )
         self.find = program.backend
 
     def ready(self) -> tuple[Choose | None, Any]:
@@ -142,6 +146,8 @@ class Switch:
             choose = _after_raw(choose, fallback, self.find)
         if self.tunes and (choose is not None or fallback is not self.own):
             choose = _untuned(choose, fallback, self.own)
+        if self.upgrades:
+            choose = _speaking_http(choose, fallback)
         return choose, fallback
 
     def _modern(self) -> tuple[Choose | None, Any]:
@@ -240,6 +246,24 @@ def _untuned(choose: Choose | None, fallback: Any, own: Any) -> Choose:
         if backend is not own:
             stream.forget_backend()
         return backend
+
+    return chosen
+
+
+def _speaking_http(choose: Choose | None, fallback: Any) -> Choose:
+    """For TCP frontends that take connections as HTTP by a rule: requests have no way to a backend in TCP mode. That is
+    an internal error (IR) as in HAProxy, which closes; here the client is told 503."""
+
+    def chosen(stream: Any) -> Any:
+        backend = fallback if choose is None else choose(stream)
+        if backend is None or backend.http or stream.request is None:
+            return backend
+        stream.backend = backend
+        stream.keep = False
+        backend.counters.sess_total += 1
+        backend.counters.conn_cur += 1  # `finish` counts it back
+        stream.end_state, stream.end_cause = b"I", b"R"
+        return None
 
     return chosen
 

@@ -75,9 +75,9 @@ def stored_size(response: Response) -> int:
 
 
 def fail(run: Runner, stream: Stream, worker: Worker, status: int, cause: bytes, state: bytes) -> Coroutine:
-    """Ends a stream with an error page: the backend's, else the frontend's. In TCP mode there is nothing to say."""
+    """Ends a stream with an error page: the backend's, else the frontend's. Bytes are answered nothing."""
     mark(stream, cause, state)
-    if not stream.frontend.http:
+    if stream.request is None and not stream.frontend.http:
         return
     proxy = stream.backend if stream.backend is not None else stream.frontend
     yield from answer(run, stream, worker, proxy.replies[status].render(stream))
@@ -93,6 +93,7 @@ def no_request(run: Runner, front: Any, session: Session, worker: Worker, what: 
     frontend = session.frontend
     if what in (STOPPING, KILLED):
         return
+    upgraded = session.current is not None  # still the stream of a TCP connection: to HAProxy, what it did is wrong
     idle = not front.started and not front.buffer
     if idle and (session.streams or (what is not CLOSED and what != TIMEOUT)):
         return
@@ -108,11 +109,11 @@ def no_request(run: Runner, front: Any, session: Session, worker: Worker, what: 
     status = 400
     silent = False
     if what is CLOSED:
-        mark(stream, ending.CLIENT, ending.REQUEST)
+        mark(stream, ending.PROXY if upgraded else ending.CLIENT, ending.REQUEST)
         silent = bool(front.conn.error)
     elif what == TIMEOUT:
         status = 408
-        mark(stream, ending.CLIENT_TIMEOUT, ending.REQUEST)
+        mark(stream, ending.PROXY if upgraded else ending.CLIENT_TIMEOUT, ending.REQUEST)
     else:
         assert isinstance(what, Refusal)
         status = what.status
