@@ -83,9 +83,11 @@ def fail(run: Runner, stream: Stream, worker: Worker, status: int, cause: bytes,
     yield from answer(run, stream, worker, proxy.replies[status].render(stream))
 
 
-def no_request(run: Runner, front: Any, session: Session, worker: Worker, what: Any, began: float = 0.0) -> Coroutine:
+def no_request(
+    run: Runner, front: Any, session: Session, worker: Worker, what: Any, began: float = 0.0, idle_since: float = 0.0
+) -> Coroutine:
     """The head never came: the client left, was too slow, sent garbage, or the process stops. `began` is when its first
-    byte came, if it did so late.
+    byte came, if it did so late, and `idle_since` when it could have come.
 
     `what` is a Refusal, CLOSED, or the reason of a wake-up (TIMEOUT, KILLED, STOPPING). Idle keep-alive connections
     end silently; a first request that never comes is logged unless `option dontlognull` says otherwise.
@@ -98,8 +100,10 @@ def no_request(run: Runner, front: Any, session: Session, worker: Worker, what: 
     if idle and (session.streams or (what is not CLOSED and what != TIMEOUT)):
         return
     now = clock.now
-    start = session.accept_time if not session.streams else began or now
+    start = began or (now if session.streams else session.accept_time)
     stream = Stream(session, start, start + clock.offset)
+    if began:
+        stream.idle_time = began - idle_since
     stream.run = run
     stream.front = front
     stream.keep = False

@@ -91,6 +91,10 @@ def until_response(run: Runner, stream: Stream, worker: Worker) -> Part[Any]:
         response = back.next_head()
         if response is not None:
             return response
+        if front.conn.ending and front.body_done and worker.client_left(stream):
+            stream.frontend.counters.cli_aborts += 1
+            stream.backend.counters.cli_aborts += 1
+            return _Lost(ending.CLIENT, ending.HEADERS, 400)
         if back.conn.readable or (not front.body_done and not blocked and (front.conn.readable or front.buffer)):
             worker.poller.wake(run)
         uploading = not front.body_done and not blocked
@@ -203,6 +207,14 @@ def unusual(run: Runner, stream: Stream, worker: Worker, response: Any) -> Part[
             backend.counters.failed_resp += 1
             server.counters.srv_aborts += 1
             backend.counters.srv_aborts += 1
+            if stream.session.streams > 1:
+                # As if it were the kept connection that was lost: a client knows how to ask again, and HAProxy is as
+                # silent in its log.
+                release(stream)
+                mark(stream, ending.SERVER, ending.HEADERS)
+                stream.keep = False
+                stream.logged = True
+                return None
             lost = _Lost(ending.SERVER, ending.HEADERS, 502)
         elif isinstance(response, Refusal):
             server.counters.failed_resp += 1
@@ -321,6 +333,10 @@ def transfer(run: Runner, stream: Stream, worker: Worker, head: bytes, data: byt
             stream.backend.counters.cli_aborts += 1
             stream.server.counters.cli_aborts += 1
             break
+        if front.broken and front.chunks is not None and front.chunks.error:
+            mark(stream, ending.PROXY, ending.DATA)  # the rest of the request is no request
+            stream.frontend.counters.failed_req += 1
+            break
         if ended:
             if back.broken:
                 mark(stream, ending.SERVER, ending.DATA)
@@ -403,9 +419,8 @@ def tunnel(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
         idle or stream.setting("timeout_client", stream.frontend) or math.inf,
         idle or stream.timeout_server or backend.timeout_server_or_never,
         early,
+        whole=True,
     )
-    if stream.end_state == ending.CLIENT_TIMEOUT and back.conn.eof and not back.conn.error:
-        stream.end_state = stream.end_cause = b"-"  # the server had said good-bye: nothing was cut
     front.body_done = True
     back.reset()
     stream.back = None

@@ -41,6 +41,7 @@ def decide(run: Runner, stream: Stream, worker: Worker, proxy: Any, rules: Any, 
     if kind is Outcome.DENY:
         counters.denied_req += 1
         reply = verdict.reply if verdict.reply is not None else proxy.replies[403]
+        _look_at_cookies(stream)
         mark(stream, ending.PROXY, ending.REQUEST)
         yield from answer(run, stream, worker, reply.render(stream))
     elif kind is Outcome.REPLY:
@@ -245,6 +246,7 @@ def _tarpit(run: Runner, stream: Stream, worker: Worker, proxy: Any, verdict: Ve
     """Keeps the client waiting, then answers; a client that leaves early is let go."""
     proxy.counters.denied_req += 1
     stream.tarpit = True
+    _look_at_cookies(stream)
     mark(stream, ending.PROXY, ending.TARPIT)
     limit = clock.now + _tarpit_time(stream, proxy)
     conn = stream.front.conn
@@ -259,6 +261,17 @@ def _tarpit(run: Runner, stream: Stream, worker: Worker, proxy: Any, verdict: Ve
     stream.connect_start = clock.now
     reply = verdict.reply if verdict.reply is not None else proxy.replies[500]
     yield from answer(run, stream, worker, reply.render(stream))
+    if conn.error:
+        stream.bytes_out = 0  # it went to nobody
+
+
+def _look_at_cookies(stream: Stream) -> None:
+    """The log of a request that is refused says whether it was a known client's, and of which server."""
+    backend = stream.backend
+    if backend is not None and backend.persistence is not None and backend.persistence.shown:
+        server = backend.persistence.lookup(stream)
+        if server is not None:
+            stream.server = server
 
 
 def _tarpit_time(stream: Stream, proxy: Any) -> float:

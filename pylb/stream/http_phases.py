@@ -67,7 +67,7 @@ def http_session(run: Runner, front: Any, session: Session, worker: Worker, raw:
                     if reason and (reason != TIMEOUT or clock.now >= limit):
                         if reason == STOPPING and (front.started or not session.streams):
                             continue
-                        yield from no_request(run, front, session, worker, reason, started)
+                        yield from no_request(run, front, session, worker, reason, started, idle_since)
                         return
                     request = front.next_head()
             else:
@@ -77,11 +77,11 @@ def http_session(run: Runner, front: Any, session: Session, worker: Worker, raw:
                     wake(run)
                     yield
             if request.__class__ is not Request:
-                yield from no_request(run, front, session, worker, request, started)
+                yield from no_request(run, front, session, worker, request, started, idle_since)
                 return
 
             now = clock.now
-            begin = started or (now if session.streams else idle_since)
+            begin = started or (now if raw is None else idle_since)
             stream = Stream(session, begin, begin + clock.offset)
             session.streams += 1
             stream.idle_time = begin - idle_since

@@ -33,11 +33,12 @@ def pipe(
     timeout_back: float,
     early: tuple[bytes, bytes] = (b"", b""),
     heard: float = math.inf,
+    whole: bool = False,
 ) -> Coroutine:
     """Moves bytes until both directions are closed, one side fails, or nothing moves for too long.
 
     `early` are bytes already read from front and back; `heard` is when the client last said something, if that was
-    before. The termination state is marked on the stream.
+    before. With `whole` the server's end is the end of both. The termination state is marked on the stream.
     """
     wake = worker.poller.wake
     arm = worker.poller.timers.arm
@@ -92,7 +93,7 @@ def pipe(
                 timeout_back = math.inf
                 timeout_front = stream.frontend.timeout_client_fin or timeout_front
                 limit = clock.now + timeout_front
-            if half_front and half_back:
+            if half_back and (half_front or whole):
                 return
             timeout = min(timeout_front, timeout_back)
         if went or came:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 
 CLOSE: Final = b"connectionclose"  # HAProxy stores such a field and does not count its punctuation
+LEFT: Final = -1  # where an errno is expected: the client is gone
 REDIRECTABLE: Final = frozenset((b"GET", b"HEAD"))
 
 
@@ -55,7 +56,8 @@ def reach(run: Runner, stream: Stream, worker: Worker, outcome: int | None) -> P
             stream.server.counters.reuse_total += 1
             send_head(stream, back)
             return back
-        stream.connect_start = clock.now
+        if not stream.connect_start:  # tries on the same server are one connect: Tc, not Tw
+            stream.connect_start = clock.now
         transport = open_transport(stream.server, stream.session, worker.poller)
         code = 0
         if isinstance(transport, Transport):
@@ -166,8 +168,9 @@ def connected(stream: Stream) -> None:
 
 def connecting(run: Runner, stream: Stream, worker: Worker, transport: Transport) -> Part[int]:
     """Waits for a connect: 0, or the errno of its failure (ETIMEDOUT after `timeout connect`, ECANCELED when the stream
-    is killed)."""
-    limit = stream.connect_start + (stream.setting("timeout_connect", stream.backend) or math.inf)
+    is killed, LEFT when the client has gone)."""
+    limit = clock.now + (stream.setting("timeout_connect", stream.backend) or math.inf)
+    client = stream.front.conn
     transport.watch_output()
     sent = bool(transport.out)  # something waits to be sent: its leaving proves the connection
     while True:
@@ -183,6 +186,8 @@ def connecting(run: Runner, stream: Stream, worker: Worker, transport: Transport
         reason = yield
         if reason == KILLED:
             return errno.ECANCELED
+        if client.ending and worker.client_left(stream):
+            return LEFT
         if reason == TIMEOUT and clock.now >= limit and not transport.error:
             return errno.ETIMEDOUT
 
@@ -203,6 +208,9 @@ def failed(run: Runner, stream: Stream, worker: Worker, code: int) -> Part[int |
     """A connect failed: what next (an outcome of `assign`), or None when the stream was answered."""
     backend = stream.backend
     server = stream.server
+    if code == LEFT:
+        _left(stream)
+        return None
     server.counters.failed_conn += 1
     if code == errno.ECANCELED:
         release(stream)
@@ -213,14 +221,17 @@ def failed(run: Runner, stream: Stream, worker: Worker, code: int) -> Part[int |
     if plan.again:
         if plan.redispatch:
             release(stream)
-            stream.persistent = False
-            outcome: int = reassign(stream, server)
-            retries.count(stream, server)
         else:
             retries.count(stream, server)
-            outcome = ASSIGNED
-        if plan.pause and stream.server is server:
-            yield from pause(run, stream, worker, plan.pause)
+        if plan.pause and not (yield from pause(run, stream, worker, plan.pause)):
+            _left(stream)
+            return None
+        if not plan.redispatch:
+            return ASSIGNED
+        stream.persistent = False
+        stream.connect_start = 0.0  # another server: what was tried so far is time in the queue
+        outcome: int = reassign(stream, server)
+        retries.count(stream, server)
         return outcome
     release(stream)
     backend.counters.failed_conn += 1
@@ -232,14 +243,28 @@ def failed(run: Runner, stream: Stream, worker: Worker, code: int) -> Part[int |
     return None
 
 
-def pause(run: Runner, stream: Stream, worker: Worker, seconds: float) -> Coroutine:
+def _left(stream: Stream) -> None:
+    """The client is gone before there was a connection: nobody is told anything."""
+    release(stream)
+    stream.frontend.counters.cli_aborts += 1
+    stream.backend.counters.cli_aborts += 1
+    mark(stream, ending.CLIENT, ending.CONNECT)
+    stream.keep = False
+
+
+def pause(run: Runner, stream: Stream, worker: Worker, seconds: float) -> Part[bool]:
+    """Lets time pass. False when the client has left meanwhile."""
     limit = clock.now + seconds
+    client = stream.front.conn
     while clock.now < limit:
         if limit < run.armed:
             worker.poller.timers.arm(run, limit)
         reason = yield
+        if client.ending and worker.client_left(stream):
+            return False
         if reason == KILLED:
-            return
+            break
+    return True
 
 
 def queued(run: Runner, stream: Stream, worker: Worker) -> Part[int | None]:

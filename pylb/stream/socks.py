@@ -34,7 +34,7 @@ def request(address: Any) -> bytes:
 
 def granted(run: Runner, stream: Stream, worker: Worker, transport: Transport) -> Part[int]:
     """Waits for the proxy's answer on a connection that carries the request: 0, or an errno."""
-    limit = stream.connect_start + (stream.backend.timeout_connect or math.inf)
+    limit = clock.now + (stream.backend.timeout_connect or math.inf)
     answer = b""
     while len(answer) < REPLY_SIZE:
         data = transport.read(REPLY_SIZE - len(answer)) if transport.readable else None

@@ -7,7 +7,6 @@ bytes, captured cookies, the four characters of the termination state, retries, 
 from __future__ import annotations
 
 import contextlib
-import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,23 +16,10 @@ import pytest
 from tests.differential.pairs import Pair, difference, http, log_lines, paired
 from tests.harness import Conversation, RawClient, Site, answer, free_port, requires, silent, wait_until
 from tests.harness.origin import Script, response
+from tests.harness.ports import full_listener
 from tests.harness.syslog import split_httplog, split_tcplog
 
 pytestmark = requires("haproxy")
-
-
-def full_listener() -> tuple[socket.socket, list[socket.socket]]:
-    """A port whose accept queue is full: a connect is neither accepted nor refused."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(0)
-    clients = []
-    for _ in range(4):
-        client = socket.socket()
-        client.setblocking(False)
-        client.connect_ex(listener.getsockname())
-        clients.append(client)
-    return listener, clients
 
 
 FULL, _FILLERS = full_listener()
@@ -458,7 +444,7 @@ HTTP: dict[str, tuple[str, Client, Script | None, str]] = {
     "redispatched": ("fe", get("/be_redispatch/x"), answer(OK), "----"),
     "connect timeout": ("fe", get("/be_full/x"), None, "sC--"),
     "connect timeout twice": ("fe", get("/be_full_retry/x"), None, "sC--"),
-    "left during the connect": ("fe", leaves_after(http("GET", "/be_abort_full/x"), 0, "close"), None, "sC--"),
+    "left during the connect": ("fe", leaves_after(http("GET", "/be_abort_full/x"), 0, "close"), None, "CC--"),
     # the server fails before its head
     "server timeout": ("fe", get("/be_slow/x"), silent, "sH--"),
     "empty reply": ("fe", get("/x"), says(b""), "SH--"),
@@ -518,6 +504,7 @@ HTTP: dict[str, tuple[str, Client, Script | None, str]] = {
 #: What pylb does otherwise than HAProxy 2.6, and why.
 DIFFERENT: dict[str, dict[str, str]] = {
     # 2.6 sees a client leave only with abortonclose in the frontend's section; newer versions and pylb in the backend's
+    "left during the connect": {"state": "CC--", "status": "-1"},
     "client resets, no answer yet": {"state": "CH--", "status": "400"},
     "client leaves, abortonclose": {"state": "CH--", "status": "400"},
     # 2.6 waits for the server although it is the client that is late (`timeout client` in the manual)

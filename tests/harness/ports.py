@@ -91,3 +91,17 @@ def family(pid: int) -> list[int]:
         found.append(one)
         todo.extend(parents.get(one, ()))
     return found
+
+
+def full_listener() -> tuple[socket.socket, list[socket.socket]]:
+    """A port whose accept queue is full: a connect is neither accepted nor refused."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    clients = []
+    for _ in range(4):
+        client = socket.socket()
+        client.setblocking(False)
+        client.connect_ex(listener.getsockname())
+        clients.append(client)
+    return listener, clients
