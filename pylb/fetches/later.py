@@ -50,7 +50,7 @@ ROWS: Final[dict[Scope, tuple[Row, ...]]] = {
         Row("bc.timer.connect", "int", "Milliseconds that connecting to the server took."),
         Row("bc_be_queue, bc_srv_queue", "int", "Streams that were dequeued before this one (backend, server)."),
         Row("bc_err_name", "str", "Symbolic name of the error of the connection to the server."),
-        Row("bc_glitches, bc_nb_streams, bc_settings_streams_limit", "int", "State of the multiplexed connection."),
+        Row("bc_nb_streams, bc_settings_streams_limit", "int", "State of the multiplexed connection."),
         Row("bs.aborted, bs.rst_code", "int", "How the stream to the server was aborted."),
         Row("bs.debug_str", "str", "Internal state of the stream to the server, for developers.", "int?"),
         Row("bs.id", "int", "Number of the stream on its connection to the server."),
@@ -127,7 +127,7 @@ ROWS: Final[dict[Scope, tuple[Row, ...]]] = {
     Scope.CLIENT: (
         Row("fc.timer.handshake", "int", "Milliseconds that handshakes with the client took."),
         Row("fc_err_name", "str", "Symbolic name of the error of the client's connection."),
-        Row("fc_glitches, fc_nb_streams", "int", "State of the client's multiplexed connection."),
+        Row("fc_nb_streams", "int", "State of the client's multiplexed connection."),
         Row("fc_saved_syn", "bin", "The client's SYN packet (bind option tcp-ss)."),
     ),
     Scope.INTERNAL: (

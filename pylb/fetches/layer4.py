@@ -170,6 +170,19 @@ def bc_http_major() -> Fetch:
     return lambda ctx: 1 if ctx.server is not None else MISS
 
 
+@fetch("fc_glitches", out="int", scope=Scope.CLIENT)
+def fc_glitches() -> Fetch:
+    """Oddities of the client: requests that only `option accept-unsafe-violations-in-http-request` has let through."""
+    return lambda ctx: getattr(getattr(ctx, "front", None), "glitches", 0)
+
+
+@fetch("bc_glitches", out="int", scope=Scope.RESPONSE_INFO)
+def bc_glitches() -> Fetch:
+    """Oddities of the connection to the server: responses that only `option accept-unsafe-violations-in-http-response`
+    took."""
+    return lambda ctx: MISS if ctx.back is None else getattr(ctx.back, "glitches", 0)
+
+
 @fetch("fc_rcvd_proxy", out="bool", scope=Scope.CLIENT)
 def fc_rcvd_proxy() -> Fetch:
     """True when the client connection began with a PROXY protocol header."""

@@ -11,8 +11,7 @@ H1Front and H1Back, so that nobody else pays.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pylb.http.codec import Codec, Limits
 from pylb.http.h1_lax import Lax
@@ -25,10 +24,13 @@ if TYPE_CHECKING:
     from pylb.engine.transport import Transport
 
 
+ACCEPTED: Final = Refusal(0, "a violation that an option lets through")
+
+
 class Traits:
     """What is particular about one side of a proxy. Computed once."""
 
-    __slots__ = ("codec", "drops_trailers", "lax", "limits", "names", "noted", "threshold")
+    __slots__ = ("codec", "drops_trailers", "lax", "limits", "names", "threshold")
 
     def __init__(
         self,
@@ -46,7 +48,6 @@ class Traits:
         self.drops_trailers = drops_trailers
         self.lax = lax  # the lax codec inside of `codec`
         self.threshold = threshold  # glitches that end a connection; 0: never
-        self.noted: Callable[[Any, bytes], None] | None = None  # told of each head with violations
 
     @property
     def ordinary(self) -> bool:
@@ -64,7 +65,7 @@ def front_of(conn: Transport, frontend: Any, worker: Any) -> H1Front:
     traits = frontend.traits
     if traits is None:
         return H1Front(conn, worker.codec, worker.limits)
-    return SpecialFront(conn, traits)
+    return SpecialFront(conn, traits, worker)
 
 
 def back_of(conn: Transport, backend: Any, worker: Any, server: Any) -> H1Back:
@@ -72,17 +73,18 @@ def back_of(conn: Transport, backend: Any, worker: Any, server: Any) -> H1Back:
     traits = backend.traits
     if traits is None:
         return H1Back(conn, worker.codec, worker.limits, server)
-    return SpecialBack(conn, traits, server)
+    return SpecialBack(conn, traits, worker, server)
 
 
 class SpecialFront(H1Front):
     """A client of a frontend with Traits."""
 
-    __slots__ = ("glitches", "traits")
+    __slots__ = ("glitches", "traits", "worker")
 
-    def __init__(self, conn: Transport, traits: Traits) -> None:
+    def __init__(self, conn: Transport, traits: Traits, worker: Any) -> None:
         super().__init__(conn, traits.codec, traits.limits)
         self.traits = traits
+        self.worker = worker
         self.glitches = 0
 
     def next_head(self) -> Any:
@@ -94,8 +96,7 @@ class SpecialFront(H1Front):
         if lax.violation and request.__class__ is Request:
             self.glitches += 1
             threshold = self.traits.threshold
-            if self.traits.noted is not None:
-                self.traits.noted(self, lax.violation)
+            self.worker.capture_violation(self, lax.violation, ACCEPTED)
             if threshold and self.glitches >= threshold:
                 self.conn.close()
                 return CLOSED
@@ -115,11 +116,12 @@ class SpecialFront(H1Front):
 class SpecialBack(H1Back):
     """A connection to a server of a backend with Traits."""
 
-    __slots__ = ("glitches", "lax", "traits")
+    __slots__ = ("glitches", "lax", "traits", "worker")
 
-    def __init__(self, conn: Transport, traits: Traits, server: Any) -> None:
+    def __init__(self, conn: Transport, traits: Traits, worker: Any, server: Any) -> None:
         super().__init__(conn, traits.codec, traits.limits, server)
         self.traits = traits
+        self.worker = worker
         self.glitches = 0
         self.lax = traits.lax is not None
 
@@ -132,8 +134,7 @@ class SpecialBack(H1Back):
         if lax.violation and response.__class__ is Response:
             self.glitches += 1
             threshold = self.traits.threshold
-            if self.traits.noted is not None:
-                self.traits.noted(self, lax.violation)
+            self.worker.capture_violation(self, lax.violation, ACCEPTED)
             if threshold and self.glitches >= threshold:
                 return Refusal(502, "too many glitches")
             if threshold and self.glitches * 4 >= threshold * 3:

@@ -248,6 +248,15 @@ class Worker:
         else:
             stream.backend.last_bad_response = ErrorCapture(session, data, refusal, stream.backend, stream.server)
 
+    def capture_violation(self, endpoint: Any, data: bytes, what: Refusal) -> None:
+        """Keeps the last message that was taken although it violates the RFCs."""
+        session: Session = endpoint.conn.runner.subject
+        server = getattr(endpoint, "server", None)
+        if server is None:
+            session.frontend.last_bad_request = ErrorCapture(session, data, what, None, None)
+        else:
+            server.backend.last_bad_response = ErrorCapture(session, data, what, server.backend, server)
+
     # -- life of the process
 
     def listen(self, listeners: list[Listener], servers: list[Any]) -> None:
