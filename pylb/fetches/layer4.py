@@ -366,13 +366,13 @@ def so_id() -> Fetch:
 
 @fetch("so_name", out="str", scope=Scope.CLIENT_STREAM)
 def so_name() -> Fetch:
-    """Name of the listening socket (`name` of the bind line)."""
+    """Name of the listening socket: `name` of the bind line, else `sock-<n>` under `option socket-stats`, else none."""
 
     def read(ctx: Any) -> Any:
-        name = getattr(ctx.session.listener, "name", None)
-        if not name:
+        listener = ctx.session.listener
+        if "name" not in listener.options and "socket-stats" not in listener.frontend.options:
             return MISS
-        return name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")
+        return str(listener.name).encode("utf-8", "surrogateescape")
 
     return read
 

@@ -90,20 +90,23 @@ def decide_response(run: Runner, stream: Stream, worker: Worker, proxy: Any, ver
         stream.bytes_out += len(back.read_body() or b"")
         if back.body_done and not back.broken and back.chunks is not None:
             stream.bytes_out += end_size(back)
-    back.reset()
-    stream.back = None
-    release(stream)
     stream.response_end = 0.0  # the server's answer counts as none: Tr is -1
     kind = verdict.kind
+    response = None
     if kind is Outcome.REPLY:
         mark(stream, ending.LOCAL, ending.HEADERS)
-        yield from answer(run, stream, worker, verdict.reply.render(stream))
+        response = verdict.reply.render(stream)
     elif kind is Outcome.DENY:
         counters.denied_resp += 1
         stream.backend.counters.failed_resp += 1
         reply = verdict.reply if verdict.reply is not None else proxy.replies[502]
         mark(stream, ending.PROXY, ending.HEADERS)
-        yield from answer(run, stream, worker, reply.render(stream))
+        response = reply.render(stream)
+    back.reset()  # not before: what is answered may speak of the connection
+    stream.back = None
+    release(stream)
+    if response is not None:
+        yield from answer(run, stream, worker, response)
     elif kind is Outcome.DROP:
         stream.keep = False
         worker.drop_silently(stream.front.conn)

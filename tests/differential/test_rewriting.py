@@ -55,6 +55,7 @@ def configuration() -> str:
     fronts |= {f"b_{name}": rules for name, rules in BODIES.items()}
     fronts |= {f"r_{status}": f"http-response set-status {status}" for status in STATUSES}
     fronts |= {f"a_{status}": AFTER.format(status) for status in STATUSES}
+    fronts["names"] = NAMES
     fronts["numbers"] = "\n    ".join(
         f"http-request add-header x-{place}-{number} 1 if {{ int({number}) {pattern} }}"
         for place, pattern in enumerate(NUMBERS)
@@ -83,6 +84,9 @@ AFTER = """http-after-response set-status {}
     http-request return status 200 content-type text/plain string hello if {{ path /return }}
     http-request redirect location /x if {{ path /redirect }}
     http-request deny if {{ path /deny }}"""
+
+NAMES = """http-request add-header x-name <%[so_name]>
+    http-response return status 200 content-type text/plain lf-string <%bi> if { path /here }"""
 
 pair = paired(configuration())
 
@@ -178,3 +182,8 @@ def test_the_status_of_an_answer_made_here_is_replaced(pair: Pair, status: int, 
 
 def test_an_operator_says_nothing_about_ranges(pair: Pair) -> None:
     pair.same(lambda site: talk(site, "numbers", http("GET", "/", "host: h", CLOSE)), script(OK))
+
+
+@pytest.mark.parametrize("path", ["/", "/here"])
+def test_a_socket_without_a_name_has_none_and_answers_know_the_connection_they_replace(pair: Pair, path: str) -> None:
+    pair.same(lambda site: talk(site, "names", http("GET", path, "host: h", CLOSE)), script(OK))
