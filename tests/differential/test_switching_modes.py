@@ -150,12 +150,12 @@ def greeting(conversation: Conversation) -> None:
         return
 
 
-def talk(site: Site, port: str, data: bytes) -> dict[str, Any]:
+def talk(site: Site, port: str, data: bytes, *, end: bool = False) -> dict[str, Any]:
     with RawClient(site.port(port)) as client:
         number = client.source_port
         if data:
             client.send(data)
-        else:
+        if end or not data:
             time.sleep(0.05)  # HAProxy gives up who ends without a word while the server is connected to
             client.half_close()
         got = client.read_all()
@@ -177,7 +177,8 @@ def told(line: str) -> str:
         (name, sent)
         for name in FRONTS
         for sent in SENDS
-        if (name not in INSPECTED or sent not in ("nothing", "part"))
+        if sent != "part"  # 2.6 answers 408 and logs, or does neither: it depends on when the bytes came
+        and (name not in INSPECTED or sent != "nothing")
         and (name in UPGRADED or sent in ("get", "garbage", "nothing"))
         and name != "to-raw"
     ],
@@ -185,6 +186,12 @@ def told(line: str) -> str:
 def test_a_connection_becomes_http(tcp: Pair, name: str, sent: str) -> None:
     script = origin if SENDS[sent].startswith((b"GET /x HTTP", b"GET /one", b"POST", b"GET /denied")) else greeting
     tcp.same(lambda site: talk(site, name.replace("-", ""), SENDS[sent]), script)
+
+
+@pytest.mark.parametrize("name", [name for name in UPGRADED if name not in INSPECTED])
+def test_an_upgraded_connection_breaks_off_in_a_head(tcp: Pair, name: str) -> None:
+    seen = tcp.same(lambda site: talk(site, name.replace("-", ""), SENDS["part"], end=True), greeting)
+    assert seen["log"][0].endswith(" PR ")
 
 
 def test_requests_have_no_way_to_a_backend_of_bytes(tcp: Pair) -> None:
