@@ -162,7 +162,6 @@ def family(
         stray,
         places=place,
         usage="<name> ...",
-        status=Status.HARMLESS,
         negatable=name == "option",
         doc=f"The words that start with `{name}`; alone, or with a name that is not one of them, it is a mistake.",
     )
