@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ONCE: Final = 16384
 
-_V1: Final = re.compile(rb"PROXY (?:TCP[46]|UNKNOWN)")
+_V1: Final = re.compile(rb"PROXY (?:TCP[46] |UNKNOWN(?: |\r\n))")
 _CLOSED, _FAILED, _LATE, _CUT = range(4)  # offsets from the first number of either protocol
 
 
@@ -99,6 +99,8 @@ def _failure(data: bytes) -> int:
     if data[:6] == b"PROXY ":
         return handshakes.PROXY_INVALID if _V1.match(data) else handshakes.PROXY_UNHANDLED
     if data[:12] == proxy_protocol.SIGNATURE and data[12] >> 4 == 2:
+        if len(data) < proxy_protocol.V2_FIXED + int.from_bytes(data[14:16], "big") > proxy_protocol.V2_MOST:
+            return handshakes.PROXY_CLOSED + _CUT  # longer than any buffer: its end will not be seen
         return handshakes.PROXY_INVALID
     return handshakes.PROXY_ABSENT
 
