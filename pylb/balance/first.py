@@ -37,6 +37,11 @@ class Candidates:
     def leave(self, server: Server) -> None:
         self.inside.discard(server)
 
+    def forget(self, server: Server) -> None:
+        """It is removed from the backend: another one may come with its id."""
+        self.inside.discard(server)
+        self.heap = sorted(entry for entry in self.heap if entry[2] is not server)
+
     def first(self, avoid: Server | None) -> Server | None:
         heap = self.heap
         inside = self.inside
@@ -86,6 +91,10 @@ class First(Algorithm):
         super().update(server)
         for each in self.servers if server is None else (server,):
             self.freed(each)
+
+    def forget(self, server: Server) -> None:
+        super().forget(server)
+        (self.reserve if server.backup else self.main).forget(server)
 
     def moved(self, server: Server, old: int, new: int) -> None:
         if not new:

@@ -56,10 +56,10 @@ def status(server: Server) -> str:
         return "MAINT"
     if server.operation is Operation.STOPPED:
         return "DOWN"
-    if admin & IN_DRAIN:
-        return "DRAIN"
     if server.operation is Operation.STOPPING:
         return "NOLB"
+    if admin & IN_DRAIN:
+        return "DRAIN"
     return "UP" if server.checked or server.track is not None else "no check"
 
 
@@ -82,12 +82,13 @@ def set_state(server: Server, wanted: str) -> None:
     else:
         raise ValueError(f"unknown server state {wanted!r}")
     if server.admin is not before and server.admin != before:
-        refresh(server, wanted)
+        _administered(server, before, wanted)
 
 
 def set_operation(server: Server, operation: Operation, cause: str = "") -> None:
-    """What health checks and agents decide: down, up, stopping. A server that comes up may start slowly."""
-    if operation is server.operation:
+    """What health checks and agents decide: down, up, stopping. A server that comes up may start slowly; in maintenance
+    nothing of it counts."""
+    if operation is server.operation or server.admin & IN_MAINT:
         return
     if operation is Operation.RUNNING and server.operation is Operation.STOPPED and server.slowstart:
         operation = Operation.STARTING
@@ -101,9 +102,17 @@ def set_operation(server: Server, operation: Operation, cause: str = "") -> None
 def set_admin(server: Server, flag: Admin, on: bool, cause: str = "") -> None:
     """Sets or clears one flag (resolution, hostname changes)."""
     admin = server.admin | flag if on else server.admin & ~flag
-    if admin != server.admin:
+    before = server.admin
+    if admin != before:
         server.admin = admin
-        refresh(server, cause)
+        _administered(server, before, cause)
+
+
+def _administered(server: Server, before: Admin, cause: str) -> None:
+    """What checks said before a maintenance does not count after it (observed)."""
+    if before & IN_MAINT and not server.admin & IN_MAINT and server.track is None:
+        server.operation = Operation.RUNNING
+    refresh(server, cause)
 
 
 def set_weight(server: Server, weight: int) -> None:
