@@ -27,7 +27,7 @@ from pylb.http.kept import Keeping
 from pylb.http.semantics import Limits
 from pylb.listener import accept
 from pylb.listener.bind import Listener, compile_binds
-from pylb.log import logger
+from pylb.log import formats, logger
 from pylb.mux.special import Traits
 from pylb.records.proxy import Backend, Frontend, Proxy
 from pylb.records.stream import Stream
@@ -130,6 +130,7 @@ class Program:
                 frontend = Frontend(config.name, number, config)
                 self.frontends.append(frontend)
                 self._by_name.setdefault(config.name, frontend)
+        formats.remember(self.globals.get("tune.http.logurilen"))
         try:
             self._letter_case = letter_case.names(self.globals)
         except ConfigError as error:

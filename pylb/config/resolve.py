@@ -6,6 +6,7 @@ logs) report their own references; here are those that only need names.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 
 from pylb.config import section_checks, userlists
@@ -196,7 +197,7 @@ def check_external(config: Configuration, proxy: ProxyConfig) -> None:
         )
 
 
-COOKIE_LENGTH = 64  # `tune.http.cookielen` unless set
+COOKIE_LENGTH = 63  # `tune.http.cookielen` unless set
 EMAIL = ("from", "mailers", "to")
 
 
@@ -300,9 +301,10 @@ def check_captures(config: Configuration, proxy: ProxyConfig) -> None:
     cookie = proxy.get("capture cookie")
     if cookie is None:
         return
-    most = config.globals.get("tune.http.cookielen") or COOKIE_LENGTH
-    if cookie.length >= most:
-        config.report.warning(f"truncating capture length to {most - 1} bytes for {label(proxy)}.")
+    most = config.globals.get("tune.http.cookielen", COOKIE_LENGTH)
+    if cookie.length > most:
+        config.report.warning(f"truncating capture length to {most} bytes for {label(proxy)}.")
+        proxy.values["capture cookie"] = dataclasses.replace(cookie, length=most)
     if proxy.get("mode", "tcp") == "tcp":
         config.report.warning(f"'capture' statement ignored for {label(proxy)} as it requires HTTP mode.")
 

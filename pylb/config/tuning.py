@@ -83,8 +83,8 @@ HTTP = (
         "Most header fields of a message; 101 with the first line.",
         wrong="'{name}' expects a numeric value between 1 and 32767",
     ),
-    Row("tune.http.cookielen", "int", HARMLESS, "Longest captured cookie."),
-    Row("tune.http.logurilen", "int", HARMLESS, "Longest request line in a log."),
+    Row("tune.http.cookielen", "int", FULL, "Most that `capture cookie` keeps of a cookie, 63 bytes unless set."),
+    Row("tune.http.logurilen", "int", FULL, "Most that logs show of a request line, 1023 bytes unless set."),
     Row(
         "tune.comp.maxlevel",
         "int(1,9)",

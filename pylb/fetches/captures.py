@@ -7,6 +7,7 @@ from typing import Any
 from pylb.fetches.head import early
 from pylb.http import uri
 from pylb.http.message import version_number
+from pylb.http.remembered import remembered
 from pylb.registry import fetch
 from pylb.sample.scopes import Scope
 from pylb.sample.values import MISS, Fetch
@@ -40,9 +41,9 @@ def capture_res_hdr(slot: int) -> Fetch:
 
 def _received(request: Any) -> tuple[bytes, bytes, bytes]:
     """Method, target and version as received, before any rule."""
-    method, _, rest = request.line.rstrip(b"\r").partition(b" ")
-    target, _, version = rest.lstrip(b" ").rpartition(b" ")
-    return method, target.rstrip(b" "), version
+    method, _, rest = remembered(request.line.rstrip(b"\r")).partition(b" ")
+    target, _, version = rest.lstrip(b" ").partition(b" ")
+    return method, target, version
 
 
 @fetch("capture.req.method", out="str", scope=Scope.REQUEST_INFO)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
+from pylb.http.remembered import remembered
 from pylb.log import escape
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
 BADREQ: Final = b"<BADREQ>"
 NO_SERVER: Final = b"<NOSRV>"
-URI_MAX: Final = 1023  # tune.http.logurilen (1024) less its terminator: longer request lines are cut
 
 
 def address_text(address: Any) -> bytes:
@@ -94,8 +94,7 @@ def request_line(stream: Stream) -> bytes:
     request = stream.request
     if request is None:
         return BADREQ
-    line = request.line
-    return escape.line(line if len(line) <= URI_MAX else line[:URI_MAX])
+    return escape.line(remembered(request.line))
 
 
 def _parts(stream: Stream) -> tuple[bytes, bytes, bytes] | None:
@@ -103,7 +102,7 @@ def _parts(stream: Stream) -> tuple[bytes, bytes, bytes] | None:
     request = stream.request
     if request is None:
         return None
-    method, _, rest = request.line[:URI_MAX].partition(b" ")
+    method, _, rest = remembered(request.line).partition(b" ")
     rest = rest.lstrip(b" ")
     target, _, version = rest.partition(b" ")
     return method, target, version.lstrip(b" ")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from pylb.clock import clock
 from pylb.config.environment import PREDEFINED
 from pylb.counters import process
+from pylb.http.remembered import LONGEST, remembered, room
 from pylb.log import escape, facts, timers
 from pylb.log.dates import LOCAL, MILLISECONDS, local_ms
 
@@ -72,7 +73,7 @@ class _Shown(dict[bytes, bytes]):
     __slots__ = ()
 
     def __missing__(self, line: bytes) -> bytes:
-        text = line if len(line) <= facts.URI_MAX else line[: facts.URI_MAX]
+        text = remembered(line)
         if _search(text) is not None:
             text = escape.line(text)
         if len(line) <= 128 and b"?" not in line:
@@ -83,6 +84,12 @@ class _Shown(dict[bytes, bytes]):
 
 
 _shown: Final = _Shown()
+
+
+def remember(size: int | None) -> None:
+    """`tune.http.logurilen`: how much of a request line is shown, None for HAProxy's own number."""
+    room.size = LONGEST if size is None else size
+    _shown.clear()
 
 
 def http_line(stream: Stream) -> bytes:
