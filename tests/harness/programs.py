@@ -178,9 +178,16 @@ class Program:
 
 
 def surroundings() -> dict[str, str]:
-    """The environment of programs: this checkout's pylb is found whatever the working directory is."""
+    """The environment of programs: this checkout's pylb is found whatever the working directory is.
+
+    Where Python is told to keep no bytecode beside the sources, it is kept elsewhere: to compile all of pylb at each
+    start costs three times what the start itself does.
+    """
     root = str(Path(__file__).resolve().parents[2])
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
+    found = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
+    if found.pop("PYTHONDONTWRITEBYTECODE", None):
+        found["PYTHONPYCACHEPREFIX"] = os.path.join(tempfile.gettempdir(), f"pylb-bytecode-{os.getuid()}")
+    return found
 
 
 def command(kind: str) -> list[str]:
