@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -126,40 +127,40 @@ def set_weight(server: Server, weight: int) -> None:
 def warm(server: Server, elapsed: float) -> bool:
     """Sets the share of its weight that a slowly starting server has after `elapsed` seconds; True while it goes on.
 
-    Weights grow by sixteenths, as HAProxy's do.
+    Weights grow by sixteenths, and only whole seconds count, as in HAProxy.
     """
-    period = server.slowstart
-    if not period or elapsed >= period:
+    period = math.ceil(server.slowstart)
+    passed = max(0, int(elapsed))
+    if passed >= period:
         server.ramp, server.throttle = SCALE, 100
         if server.operation is Operation.STARTING:
             server.operation = Operation.RUNNING
         return False
-    share = max(0.0, elapsed) / period
-    server.ramp = max(1, min(SCALE, int(SCALE * share) + 1))
-    server.throttle = max(1, int(100 * share))
+    server.ramp = (SCALE * passed + period) // period
+    server.throttle = max(1, 100 * passed // period)
     return True
 
 
 def _start_slowly(server: Server) -> None:
-    """A server has come up, or out of maintenance: its weight is set anew every twentieth of `slowstart`, at most once
-    a second. While no event loop runs nobody is served, and the server has its whole weight at once."""
+    """A server has come up, or out of maintenance: its weight is set anew once a second. While no event loop runs
+    nobody is served, and the server has its whole weight at once."""
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
         return
     begun = loop.time()
-    pause = max(1.0, server.slowstart / 20)
 
     def step() -> None:
-        going = warm(server, loop.time() - begun)
-        server.warming = loop.call_later(pause, step) if going else None
+        elapsed = loop.time() - begun + 0.01  # timers may be early by a little
+        going = warm(server, elapsed)
+        server.warming = loop.call_at(begun + int(elapsed) + 1, step) if going else None
         if not going:
             server.last_change = clock.now
         refresh(server, "slowstart")
 
     server.operation = Operation.STARTING
     warm(server, 0.0)
-    server.warming = loop.call_later(pause, step)
+    server.warming = loop.call_at(begun + 1, step)
 
 
 def _stop_warming(server: Server) -> None:

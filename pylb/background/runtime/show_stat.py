@@ -161,7 +161,7 @@ def server_numbers(server: Any, born: float) -> Numbers:
     if server.maxqueue:
         numbers["qlimit"] = server.maxqueue
     if server.operation is Operation.STARTING:
-        numbers["throttle"] = 100 * server.ramp // SCALE
+        numbers["throttle"] = (100 * server.weight_shown + SCALE - 1) // (SCALE * max(1, server.weight))
     if server.track is not None:
         numbers["tracked"] = f"{server.track.backend.name}/{server.track.name}"
     if server.cookie:
@@ -203,7 +203,7 @@ def backend_numbers(backend: Any, maxconn: int, born: float) -> Numbers:
         "slim": backend.fullconn,
         "dreq": c.denied_req,
         "status": "UP" if up else "DOWN",
-        "weight": sum(shown_weight(server) for server in serving),
+        "weight": (sum(server.weight_shown for server in serving) + SCALE - 1) // SCALE,
         "act": len(active),
         "bck": len(backups),
         "chkdown": 0,

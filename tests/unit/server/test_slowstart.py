@@ -26,9 +26,9 @@ class Loop:
     def time(self) -> float:
         return self.now
 
-    def call_later(self, delay: float, call: Any) -> Handle:
+    def call_at(self, when: float, call: Any) -> Handle:
         handle = Handle()
-        self.calls.append((self.now + delay, call, handle))
+        self.calls.append((when, call, handle))
         return handle
 
     def advance(self, seconds: float) -> None:
@@ -79,13 +79,25 @@ def test_the_weight_grows_by_sixteenths_as_haproxy_shows_it(loop: Loop) -> None:
     assert server.warming is None
 
 
-def test_steps_are_a_twentieth_of_long_starts(loop: Loop) -> None:
-    (server,) = servers("    server s1 127.0.0.1:80 weight 16 slowstart 60s disabled\n")
+def test_a_long_start_has_steps_at_whole_seconds(loop: Loop) -> None:
+    (server,) = servers("    server s1 127.0.0.1:80 weight 16 slowstart 30s disabled\n")
     set_state(server, "ready")
-    loop.advance(2.9)
-    assert server.eweight == 16
-    loop.advance(60)
+    seen = []
+    for _ in range(13):
+        seen.append(shown_weight(server))
+        loop.advance(1.0)
+    assert seen == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7]  # as the real program shows it
+    loop.advance(17)
     assert server.eweight == 256
+
+
+def test_less_than_a_second_is_one(loop: Loop) -> None:
+    (server,) = servers("    server s1 127.0.0.1:80 weight 7 slowstart 500ms disabled\n")
+    set_state(server, "ready")
+    loop.advance(0.9)
+    assert server.eweight == 7
+    loop.advance(0.1)
+    assert server.eweight == 112
 
 
 def test_leaving_drain_is_no_start_and_maintenance_ends_one(loop: Loop) -> None:
