@@ -12,9 +12,11 @@ client's port, so lines of earlier cases that come late do no harm.
 from __future__ import annotations
 
 import contextlib
+import queue
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
@@ -116,6 +118,74 @@ def paired(config: str, origins: Origins = ("s1",), codecs: Sequence[str] = ("fa
             yield Pair({kind: stack.enter_context(run_site(kind, config, origins, **dict(details))) for kind in KINDS})
 
     return pair
+
+
+Play = tuple[Scenario, Script | Mapping[str, Script] | None]
+
+
+class Rehearsal:
+    """Several Pairs on one configuration that play the cases of a module at the same time, because most of them wait.
+
+    A case is played once, ahead of its test, by whichever pair is free.
+    """
+
+    def __init__(self, pairs: Sequence[Pair], play: Callable[[str], Play], names: Sequence[str]) -> None:
+        self._play = play
+        self._free: queue.SimpleQueue[Pair] = queue.SimpleQueue()
+        for pair in pairs:
+            self._free.put(pair)
+        self._pool = ThreadPoolExecutor(len(pairs))
+        self._results = {name: self._pool.submit(self._run, name) for name in names}
+
+    def _run(self, name: str) -> dict[str, Any]:
+        pair = self._free.get()
+        try:
+            return pair.run(*self._play(name))
+        finally:
+            self._free.put(pair)
+
+    def run(self, name: str) -> dict[str, Any]:
+        """What the case has returned on each program."""
+        return self._results[name].result()
+
+    def same(self, name: str) -> Any:
+        """Demands equal results; returns HAProxy's."""
+        seen = self.run(name)
+        assert seen["pylb"] == seen["haproxy"], difference(seen["haproxy"], seen["pylb"])
+        return seen["haproxy"]
+
+    def alone(self, name: str) -> dict[str, Any]:
+        """Plays the case again, when all others are through."""
+        wait(self._results.values())
+        return self._run(name)
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+
+def rehearsed(
+    config: str, play: Callable[[str], Play], origins: Origins = ("s1",), *, pairs: int = 4, **details: Any
+) -> Any:
+    """A module-scoped fixture that yields a Rehearsal of the tests' parameters `name`: `play(name)` is the scenario
+    and the script of a case."""
+
+    @pytest.fixture(scope="module")
+    def rehearsal(request: pytest.FixtureRequest) -> Iterator[Rehearsal]:
+        need("haproxy")
+        mine = [item for item in request.session.items if item.path == request.path]
+        calls = [item.callspec.params for item in mine if hasattr(item, "callspec")]
+        names = [params["name"] for params in calls if "name" in params]
+
+        with contextlib.ExitStack() as stack:
+            made = [
+                Pair({kind: stack.enter_context(run_site(kind, config, origins, **dict(details))) for kind in KINDS})
+                for _ in range(min(pairs, len(names)))
+            ]
+            one = Rehearsal(made, play, names)
+            stack.callback(one.close)
+            yield one
+
+    return rehearsal
 
 
 def log_lines(site: Site, port: int, count: int = 1, timeout: float = 5.0) -> list[str]:

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from tests.differential.pairs import Pair, http, log_lines, paired
+from tests.differential.pairs import Pair, Rehearsal, http, log_lines, paired, rehearsed
 from tests.harness import Conversation, RawClient, Site, requires, wait_until
-from tests.harness.origin import response
+from tests.harness.origin import Script, response
 from tests.harness.syslog import split_httplog
 
 pytestmark = requires("haproxy")
@@ -447,8 +447,7 @@ def reset(play: Play) -> None:
                 play.ask(f"set maxconn server {play.backend}/{server} 1")
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_queues_are_haproxys(pair: Pair, name: str) -> None:
+def case(name: str) -> tuple[Callable[[Site], Any], Script]:
     backend, scene = CASES[name]
 
     def scenario(site: Site) -> Any:
@@ -463,12 +462,20 @@ def test_queues_are_haproxys(pair: Pair, name: str) -> None:
         reset(play)
         return result
 
+    return scenario, gated
+
+
+rehearsal = rehearsed(CONFIG, case, origins=("s1", "s2", "s3"))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_queues_are_haproxys(rehearsal: Rehearsal, name: str) -> None:
     if name in DIFFERENT:
-        seen = pair.run(scenario, gated)
+        seen = rehearsal.run(name)
         assert {who: seen["pylb"][who]["answer"] for who in DIFFERENT[name]} == DIFFERENT[name]
         assert {who: seen["haproxy"][who]["answer"] for who in DIFFERENT[name]} != DIFFERENT[name], "no difference now"
         return
-    pair.same(scenario, gated)
+    rehearsal.same(name)
 
 
 def test_fullconn_is_a_tenth_of_what_may_come(pair: Pair) -> None:

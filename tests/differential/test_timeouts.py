@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.differential.pairs import Pair, difference, http, log_lines, paired
+from tests.differential.pairs import Play, Rehearsal, difference, http, log_lines, rehearsed
 from tests.harness import Conversation, RawClient, Site, requires, silent
 from tests.harness.origin import Script, response
 from tests.harness.syslog import split_httplog, split_tcplog
@@ -157,7 +157,6 @@ listen t_response_slow
     server s1 127.0.0.1:$(s1)
 """
 
-pair = paired(CONFIG)
 
 Client = Callable[[RawClient], None]
 GET = http("GET", "/", "host: h")
@@ -371,16 +370,30 @@ def scenario(front: str, act: Client) -> Callable[[Site], Any]:
     return play
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_timeouts_end_streams_as_in_haproxy(pair: Pair, name: str) -> None:
+def play(name: str) -> Play:
     front, act, script = CASES[name]
-    seen = pair.run(scenario(front, act), script)
-    ours, theirs = seen["pylb"], seen["haproxy"]
-    for timer in ("seconds", *TIMERS):
-        if timer in ours and timer in theirs and close_to(ours[timer], theirs[timer]):
-            del ours[timer], theirs[timer]
+    return scenario(front, act), script
+
+
+rehearsal = rehearsed(CONFIG, play)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_timeouts_end_streams_as_in_haproxy(rehearsal: Rehearsal, name: str) -> None:
+    ours, theirs = alike(rehearsal.run(name))
+    if ours != theirs and name not in DIFFERENT:
+        ours, theirs = alike(rehearsal.alone(name))  # on a busy machine others may have cost it a tenth of a second
     if name in DIFFERENT:
         assert DIFFERENT[name].items() <= ours.items()
         assert not DIFFERENT[name].items() <= theirs.items(), "no difference any more"
         return
     assert ours == theirs, difference(theirs, ours)
+
+
+def alike(seen: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Both results without the times that are close to each other."""
+    ours, theirs = dict(seen["pylb"]), dict(seen["haproxy"])
+    for timer in ("seconds", *TIMERS):
+        if timer in ours and timer in theirs and close_to(ours[timer], theirs[timer]):
+            del ours[timer], theirs[timer]
+    return ours, theirs
