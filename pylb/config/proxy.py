@@ -281,7 +281,7 @@ FLAGS: tuple[tuple[str, tuple[str, ...], Status, str], ...] = (
         HARMLESS,
         "A client's next request goes to the same server where nothing else decides.",
     ),
-    ("socket-stats", FRONT, HARMLESS, "Counters are kept per listening socket as well."),
+    ("socket-stats", FRONT, FULL, "Connections, bytes and refusals are counted per listening socket, too (`show stat`)."),
     ("splice-auto", PROXY, HARMLESS, "The kernel may move data between sockets."),
     ("splice-request", PROXY, HARMLESS, "The kernel moves data of requests between sockets."),
     ("splice-response", PROXY, HARMLESS, "The kernel moves data of responses between sockets."),

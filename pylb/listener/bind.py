@@ -23,7 +23,9 @@ from pylb.counters import ProxyCounters
 from pylb.engine.transport import NoLinger, Transport
 from pylb.errors import ConfigError, Report, Span, did_you_mean
 from pylb.listener import options, quic_words, tls_checks, tls_words  # noqa: F401  (three declare words)
+from pylb.listener.socket_stats import CountedSession
 from pylb.records.handshakes import NETSCALER, PROXY
+from pylb.records.session import Session
 from pylb.registry import Kind, keyword
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ class Listener:
         "paused",
         "port",  # 0 for unix sockets
         "proto",
+        "session",  # class of its sessions
         "sock",
         "span",
         "text",  # the bind line's address word as written, for messages
@@ -96,6 +99,8 @@ class Listener:
         config = getattr(frontend, "config", None)
         nolinger = config is not None and config.option("nolinger")
         self.transport: type[Transport] = NoLinger if nolinger else Transport
+        counted = config is not None and config.option("socket-stats")
+        self.session: type[Session] = CountedSession if counted else Session
 
     @property
     def is_unix(self) -> bool:

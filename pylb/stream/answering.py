@@ -105,6 +105,7 @@ def no_request(
     if began:
         stream.idle_time = began - idle_since
     stream.run = run
+    session.current = stream
     stream.front = front
     stream.keep = False
     stream.received = len(front.buffer)

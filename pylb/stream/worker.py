@@ -89,7 +89,7 @@ class Worker:
         """Starts a session on an accepted descriptor."""
         frontend = listener.frontend
         transport = listener.transport(adopt(family, fd), self.poller)
-        session = Session(frontend, listener, transport, address, clock.now, clock.now + clock.offset)
+        session = listener.session(frontend, listener, transport, address, clock.now, clock.now + clock.offset)
         if frontend.log_local:
             session.local = transport.getsockname()
         counters = frontend.counters
@@ -132,6 +132,7 @@ class Worker:
         if verdict is None or verdict.kind is Outcome.STOP:
             return True
         session.frontend.counters.denied_conn += 1
+        session.listener.counters.denied_conn += 1
         if verdict.kind is Outcome.DROP:
             self.drop_silently(transport)
         return False
@@ -157,6 +158,7 @@ class Worker:
                 session.final = False
                 if verdict is not None and verdict.kind is not Outcome.STOP:
                     frontend.counters.denied_sess += 1
+                    session.listener.counters.denied_sess += 1
                     return
             carried = True
             frontend.counters.sess_total += 1

@@ -8,6 +8,7 @@ from typing import Any, Final
 from pylb.background.runtime.call import Call
 from pylb.background.runtime.output import Row, Value, csv_text, json_row, typed_row
 from pylb.background.runtime.stat_fields import BACKEND_TAGS, FIELDS, HEADER, MODULES, TLS_MODULE
+from pylb.background.runtime.stat_listeners import listener_numbers
 from pylb.balance.weights import SCALE
 from pylb.clock import clock
 from pylb.registry import Status, command
@@ -15,7 +16,7 @@ from pylb.server.state import Operation, alive
 
 Numbers = dict[str, Any]
 
-FRONTENDS, BACKENDS, SERVERS = 1, 2, 4
+FRONTENDS, BACKENDS, SERVERS, LISTENERS = 1, 2, 4, 8
 
 
 def _responses(counters: Any) -> Numbers:
@@ -271,6 +272,10 @@ def objects(
         frontend, backend = by_id[number]
         if frontend is not None and types & FRONTENDS and sid in (-1, 0):
             yield "F", frontend_numbers(frontend, process.maxconn)
+        if frontend is not None and types & LISTENERS and "socket-stats" in frontend.options:
+            for listener in frontend.listeners:
+                if sid in (-1, listener.id):
+                    yield "L", listener_numbers(frontend, listener)
         if backend is None:
             continue
         if types & SERVERS:
@@ -313,13 +318,14 @@ def _selection(call: Call) -> tuple[int, int, int]:
     "show stat",
     usage="[desc|json|no-maint|typed|up]*",
     status=Status.PARTIAL,
-    note="times of requests and of the last session, listeners of option socket-stats",
+    note="times of requests and of the last session",
 )
 async def show_stat(call: Call) -> None:
     """Prints the counters of each frontend, backend and server.
 
-    `show stat [<proxy>|<id>] <types> <server id>` selects: types add up 1 (frontends), 2 (backends) and 4 (servers), -1
-    stands for all. `typed` and `json` print one field per line or object, `up` and `no-maint` leave servers out.
+    `show stat [<proxy>|<id>] <types> <server id>` selects: types add up 1 (frontends), 2 (backends), 4 (servers) and 8
+    (sockets, where `option socket-stats` is set), -1 stands for all. `typed` and `json` print one field per line or
+    object, `up` and `no-maint` leave servers out.
     """
     proxy, types, sid = _selection(call)
     flags = set(call.args) & WORDS
