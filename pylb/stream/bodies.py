@@ -106,7 +106,9 @@ def until_response(run: Runner, stream: Stream, worker: Worker) -> Part[Any]:
             worker.poller.timers.arm(run, limit)
             reason = yield
         if reason == KILLED:
-            return _Lost(ending.KILLED, ending.HEADERS, 502)
+            if front.body_done:
+                return _Lost(ending.KILLED, ending.HEADERS, 502)
+            return _Lost(ending.KILLED, ending.NOWHERE, 0)
         if reason == TIMEOUT:
             if uploading:
                 return _Lost(ending.CLIENT_TIMEOUT, ending.DATA, 408)
@@ -227,7 +229,7 @@ def unusual(run: Runner, stream: Stream, worker: Worker, response: Any) -> Part[
                 server.counters.failed_resp += 1
                 backend.counters.failed_resp += 1
         release(stream)
-        if lost.cause in (ending.CLIENT, ending.CLIENT_TIMEOUT, ending.KILLED):
+        if lost.cause in (ending.CLIENT, ending.CLIENT_TIMEOUT) or not lost.status:
             stream.keep = False
         if lost.status:
             yield from fail(run, stream, worker, lost.status, lost.cause, lost.state)

@@ -32,6 +32,7 @@ HEADERS: Final = b"H"
 DATA: Final = b"D"
 LAST: Final = b"L"
 TARPIT: Final = b"T"
+NOWHERE: Final = b"-"  # what HAProxy shows of streams that are killed while they connect, upload or are tunnels
 
 
 def mark(stream: Stream, cause: bytes, state: bytes) -> None:
@@ -87,7 +88,7 @@ def finish(stream: Stream) -> None:
             counters.bytes_out += bytes_out
             if good:
                 counters.http_2xx += 1
-            elif status > 0:
+            elif status > 0 and stream.server_connected:  # else it is not the server that said so
                 counters.status(status)
     process.bytes_out += bytes_out
     if frontend.log is not None and not stream.logged:

@@ -108,7 +108,7 @@ def pipe(
             arm(run, limit)
         while (reason := (yield)) != READY:
             if reason == KILLED:
-                mark(stream, ending.KILLED, ending.DATA)
+                mark(stream, ending.KILLED, ending.NOWHERE)
                 return
             if reason == TIMEOUT:
                 if clock.now >= limit:

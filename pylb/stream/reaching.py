@@ -211,14 +211,16 @@ def failed(run: Runner, stream: Stream, worker: Worker, code: int) -> Part[int |
     if code == LEFT:
         _left(stream)
         return None
-    server.counters.failed_conn += 1
+    counters = server.counters
+    counters.connect_total += 1
     if code == errno.ECANCELED:
         release(stream)
-        mark(stream, ending.KILLED, ending.CONNECT)
+        mark(stream, ending.KILLED, ending.NOWHERE)
         stream.keep = False
         return None
     plan = retries.next_step(stream, timed_out=code == errno.ETIMEDOUT)
     if plan.again:
+        counters.sess_total += 1  # a try is a session of the server; `finish` counts the last one
         if plan.redispatch:
             release(stream)
         else:
@@ -234,6 +236,7 @@ def failed(run: Runner, stream: Stream, worker: Worker, code: int) -> Part[int |
         retries.count(stream, server)
         return outcome
     release(stream)
+    counters.failed_conn += 1
     backend.counters.failed_conn += 1
     if out_of_resources(code):
         cause = ending.RESOURCES

@@ -134,7 +134,9 @@ def tcp_session(run: Runner, conn: Transport, session: Session, worker: Worker, 
             return
     finally:
         if not upgraded and not conn.eof and (back is None or stream.rule is not None):
-            conn.read(READ_SIZE)  # closing over unread bytes would send a reset
+            stream.data += conn.read(READ_SIZE) or b""  # closing over unread bytes would send a reset
+        if back is None and not upgraded:
+            stream.bytes_in += len(stream.data)  # it has come, whoever it was for
         if back is not None:
             if conn.error and not back.eof:
                 back.reset_on_close()  # the server is not to take for an end what was broken off
