@@ -24,6 +24,15 @@ FULL, _FILLERS = full_listener()
 GONE = free_port()
 SLOW = 0.35  # seconds; longer than what the comparison of timers allows
 
+#: A backend with one slot for each case that queues.
+ONES = "".join(
+    f"""
+backend {one}
+    server s1 127.0.0.1:$(s1) maxconn 1
+"""
+    for one in ("one_late", "one_late_body")
+)
+
 CONFIG = f"""
 global
     log 127.0.0.1:$(syslog) local0
@@ -67,7 +76,9 @@ backend slow
 backend tunnel
     timeout tunnel 400ms
     server s1 127.0.0.1:$(s1)
+{ONES}
 backend one
+    timeout queue 2s
     server s1 127.0.0.1:$(s1) maxconn 1
 backend gone
     timeout connect 300ms
@@ -154,6 +165,8 @@ backend a_full
 backend a_gone
     server gone 127.0.0.1:$(gone)
 backend a_one
+    server s1 127.0.0.1:$(s1) maxconn 1
+backend a_one_half
     server s1 127.0.0.1:$(s1) maxconn 1
 backend a_tarpit
     http-request tarpit
@@ -381,11 +394,14 @@ CASES: dict[str, Case] = {
     "tarpit_left": Case("PT--", "fe", leaves(ask("/tarpit/tarpit_left"), "close", seconds=0.1), ours={"state": "PT--"}),
     "tarpit_aborted": Case("PT--", "fa", leaves(ask("/a_tarpit/tarpit_aborted"), "reset", seconds=0.25)),
     # queues
-    "queue_late": Case("sQ--", "fe", behind(ask("/one/queue_late"), ask("/one/queue_late", LAST)), silent),
+    "queue_late": Case("sQ--", "fe", behind(ask("/one_late/queue_late"), ask("/one_late/queue_late", LAST)), silent),
     "queue_late_body": Case(
         "sQ--",
         "fe",
-        behind(ask("/one/queue_late_body"), ask("/one/queue_late_body", LAST, LENGTH, method="POST", body=b"12345")),
+        behind(
+            ask("/one_late_body/queue_late_body"),
+            ask("/one_late_body/queue_late_body", LAST, LENGTH, method="POST", body=b"12345"),
+        ),
         silent,
     ),
     # connects
@@ -398,8 +414,13 @@ CASES: dict[str, Case] = {
     "no_connect_body": Case(
         "sC--", "fe", sends(ask("/full/no_connect_body", LAST, CHUNKS, method="POST", body=b"5\r\nhello\r\n"))
     ),
+    # 2.6 says SC when its own connections have used the range up, and RC when the kernel refuses a port
     "no_source_port": Case(
-        "RC--", "fe", behind(ask("/ports/no_source_port"), ask("/ports/no_source_port", LAST)), silent
+        "RC--",
+        "fe",
+        behind(ask("/ports/no_source_port"), ask("/ports/no_source_port", LAST)),
+        silent,
+        ours={"state": "RC--", "status": "503"},
     ),
     "sent_away": Case("LC--", "fe", sends(ask("/redir/sent_away"))),
     # the server before its head
@@ -550,7 +571,10 @@ CASES: dict[str, Case] = {
     "left_pause": Case("CC--", "fa", leaves(ask("/a_gone/left_pause"), "close", seconds=0.3)),
     "left_queue": Case("CQ--", "fa", behind(ask("/a_one/left_queue"), ask("/a_one/left_queue"), "reset", 0.3), silent),
     "left_queue_half": Case(
-        "CQ--", "fa", behind(ask("/a_one/left_queue_half"), ask("/a_one/left_queue_half"), "half_close", 0.3), silent
+        "CQ--",
+        "fa",
+        behind(ask("/a_one_half/left_queue_half"), ask("/a_one_half/left_queue_half"), "half_close", 0.3),
+        silent,
     ),
     "left_head": Case("CH--", "fa", leaves(ask("/a_be/left_head"), "close", seconds=0.3), silent),
     "left_head_half": Case("CH--", "fa", leaves(ask("/a_be/left_head_half"), "half_close", seconds=0.3), silent),
