@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from pylb.http.h1_fast import BadLine, lines
+from pylb.http.h1_fast import BadLine, fields_of
 from pylb.http.message import CONNECTION, CONTENT_LENGTH, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, Field
 from pylb.http.semantics import DEFAULT_LIMITS, Limits
 
@@ -161,7 +161,7 @@ class ChunkedReader:
             self.error = "trailers too big"
             return
         try:
-            fields = [lines[line] for line in block]
+            fields, _ = fields_of(block)
         except BadLine:
             self.error = "bad trailer"
             return

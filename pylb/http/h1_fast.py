@@ -36,6 +36,10 @@ class BadLine(Exception):
     """A line that the fast grammar does not take."""
 
 
+class OddLine(BadLine):
+    """One that it takes, but not with other lines: what is written for it is not as long as what came."""
+
+
 class Name:
     """What is known of a field name as received."""
 
@@ -87,6 +91,8 @@ class Lines(dict[bytes, Field]):
         if _value(value) is None or (kind == HOST and legal_host(value) is None):
             raise BadLine
         one = (known.name, value, known.prefix + value + _LINE_END, kind)
+        if len(one[2]) != len(line) + 2:
+            raise OddLine(one)
         if known.room and len(line) <= LONGEST_SHARED:
             known.room -= 1
             if not known.room:
@@ -206,6 +212,20 @@ def read_response(data: bytes, end: int, method: bytes, limits: Limits) -> Respo
     return response_of(head.split(b"\r\n"), end, method, limits)
 
 
+def fields_of(block: list[bytes]) -> tuple[list[Field], int]:
+    """The fields of lines among which are odd ones, and how many bytes more came than are written for them."""
+    fields: list[Field] = []
+    odd = 0
+    for line in block:
+        try:
+            fields.append(lines[line])
+        except OddLine as found:
+            one: Field = found.args[0]
+            odd += len(line) + 2 - len(one[2])
+            fields.append(one)
+    return fields, odd
+
+
 def request_of(block: list[bytes], size: int, limits: Limits) -> Request | Refusal | None:
     """`block` are the lines of a head and the two empty pieces behind its last line; None: not of this grammar.
 
@@ -214,6 +234,8 @@ def request_of(block: list[bytes], size: int, limits: Limits) -> Request | Refus
     try:
         method, target, version = start_lines[block[0]]
         fields = list(map(_field_of, block[1:-2]))
+    except OddLine:
+        return _odd_request(block, size, limits)
     except BadLine:
         return None
     request = Request(method, target, version, fields)
@@ -222,13 +244,34 @@ def request_of(block: list[bytes], size: int, limits: Limits) -> Request | Refus
     return admit_request(request, limits) or request
 
 
+def _odd_request(block: list[bytes], size: int, limits: Limits) -> Request | Refusal | None:
+    """One with odd lines. HAProxy counts what it stored of a head, so the difference has to be known."""
+    try:
+        fields, odd = fields_of(block[1:-2])
+    except BadLine:
+        return None
+    request = Request(*start_lines[block[0]], fields)
+    request.line = block[0]
+    request.head_size = size
+    request.dropped = odd
+    return admit_request(request, limits) or request
+
+
 def response_of(block: list[bytes], size: int, method: bytes, limits: Limits) -> Response | Refusal | None:
     """Likewise for a response."""
     try:
         version, status, reason = status_lines[block[0]]
-        fields = list(map(_field_of, block[1:-2]))
+        fields, odd = list(map(_field_of, block[1:-2])), 0
+    except OddLine:
+        try:
+            fields, odd = fields_of(block[1:-2])
+        except BadLine:
+            return None
     except BadLine:
         return None
     response = Response(status, reason, fields, version)
     response.head_size = size
+    response.dropped = odd
+    if not reason and len(block[0]) == 12:
+        response.dropped -= 1  # the space that stands before a reason is sent all the same
     return admit_response(response, method, limits) or response

@@ -24,7 +24,7 @@ import re
 from typing import Final
 
 from pylb.http.codec import Codec, find_end
-from pylb.http.h1_strict import Broken, canonical
+from pylb.http.h1_strict import Broken, canonical, odd
 from pylb.http.message import KINDS, ORDINARY, Field, Protocol, Refusal, Request, Response
 from pylb.http.semantics import TOKEN, Limits, admit_request, admit_response
 
@@ -101,6 +101,7 @@ class Lax:
         request = Request(method, target, 10, [])
         request.line = b"GET %b HTTP/1.0" % target
         request.head_size = size
+        request.dropped = odd(size, request.line, [])
         self.violation = data[:size]
         return admit_request(request, self.limits) or request
 
@@ -118,13 +119,13 @@ class Lax:
                 return self._oldest(data, parts, size)
             if method == b"PRI":
                 return Refusal(400, "HTTP/2 (RFC 9113 3.4)")
-            fields, dropped = _fields(lines)
+            fields = _fields(lines)
         except Broken as error:
             return Refusal(400, str(error))
         request = Request(method, target, version_of(version), fields)
         request.line = b"%b %b %b" % (method, target, version)
         request.head_size = size
-        request.dropped = dropped
+        request.dropped = odd(size, request.line, fields)
         self.violation = data[:size]
         return admit_request(request, limits) or request
 
@@ -137,20 +138,19 @@ class Lax:
             parts = _status_line(lines[0])
             if parts is None or int(parts[2]) > _MOST:
                 return Refusal(502, "bad status line")
-            fields, dropped = _fields(lines)
+            fields = _fields(lines)
         except Broken as error:
             return Refusal(502, str(error))
         response = Response(int(parts[2]), parts[3] or b"", fields, version_of(parts[1]))
         response.head_size = size
-        response.dropped = dropped
+        response.dropped = odd(size, b"%b %b %b" % (parts[1], parts[2], response.reason), fields)
         self.violation = data[:size]
         return admit_response(response, method, limits) or response
 
 
-def _fields(lines: list[bytes]) -> tuple[list[Field], int]:
-    """The fields with legal names, and how many bytes the others took."""
+def _fields(lines: list[bytes]) -> list[Field]:
+    """The fields with legal names."""
     fields: list[Field] = []
-    dropped = 0
     for line in lines[1:]:
         name, colon, value = line.partition(b":")
         if not colon or not name or _legal_value(value) is None:
@@ -159,8 +159,7 @@ def _fields(lines: list[bytes]) -> tuple[list[Field], int]:
             lowered = name.lower()
             if len(name) > 255 or not _FRAMING.isdisjoint((_illegal(b"", lowered), _illegal(b"-", lowered))):
                 raise Broken("illegal bytes in a name that frames")
-            dropped += len(line) + 2
             continue
         name, value = name.lower(), value.strip(b" \t")
         fields.append((name, value, b"%b: %b\r\n" % (name, value), KINDS.get(name, ORDINARY)))
-    return fields, dropped
+    return fields

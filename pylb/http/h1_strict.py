@@ -59,6 +59,7 @@ def read_request(data: bytes, end: int, limits: Limits) -> Request | Refusal:
     request = Request(event.method, event.target, _version(minor), fields)
     request.line = lines[0] if minor in b"01" else b"%b%b" % (lines[0][:-1], minor)
     request.head_size = size
+    request.dropped = odd(size, lines[0], fields)
     refusal = admit_request(request, limits)
     return request if refusal is None else refusal
 
@@ -89,8 +90,14 @@ def read_response(data: bytes, end: int, method: bytes, limits: Limits) -> Respo
         return Refusal(502, str(error))
     response = Response(event.status_code, reason, fields, _version(minor))
     response.head_size = size
+    response.dropped = odd(size, lines[0], fields)
     refusal = admit_response(response, method, limits)
     return response if refusal is None else refusal
+
+
+def odd(size: int, start: bytes, fields: list[Field]) -> int:
+    """What a head took more than the same head in canonical form."""
+    return size - len(start) - 4 - sum([len(one[2]) for one in fields])
 
 
 def _version(minor: bytes) -> int:

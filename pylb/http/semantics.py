@@ -129,7 +129,7 @@ def admit_request(request: Request, limits: Limits) -> Refusal | None:
                 upgrades = True
     request.host = host
     if hosts > 1 and host is not None:
-        request.dropped = (hosts - 1) * (len(host) + 8)
+        request.dropped += (hosts - 1) * (len(host) + 8)
         _keep_first(fields, HOST)
     if request.target[0] != 47 or request.method == b"CONNECT":
         refusal = _judge_target(request, request.target)
@@ -175,7 +175,8 @@ def admit_response(response: Response, method: bytes, limits: Limits) -> Refusal
                 options = [one] if options is None else [*options, one]
     close = response.version < 11
     if options is not None:
-        names, response.dropped = _strip_options(fields, options)
+        names, dropped = _strip_options(fields, options)
+        response.dropped += dropped
         close = b"close" in names or (close and b"keep-alive" not in names)
     if lengths is not None or codings is not None:
         if limits.lax and codings is not None:
@@ -283,6 +284,8 @@ def _frame_request(
                 return Refusal(400, "bad Content-Length")
             if request.version < 11 or not limits.insecure:
                 request.close = True
+            if lengths is not None:
+                request.dropped += _written(lengths)
             request.fields = fields = [one for one in fields if one[3] != CONTENT_LENGTH]
     elif lengths is not None:
         framing = single_length(lengths)
@@ -291,6 +294,7 @@ def _frame_request(
         request.framing = framing
         request.length = int(framing[1])
         if framing is not lengths[0] or len(lengths) > 1:
+            request.dropped += _written(lengths) - len(framing[2])
             _keep_first(fields, CONTENT_LENGTH, framing)
     old = request.version < 11 and not limits.any_payload
     if old and (request.chunked or request.length) and request.method in _BODYLESS_IN_10:
@@ -314,18 +318,22 @@ def _frame_response(
         if framing is None:
             return Refusal(502, "bad Content-Length")
         if len(lengths) > 1 or framing is not lengths[0]:
+            response.dropped += _written(lengths) - len(framing[2])
             _keep_first(response.fields, CONTENT_LENGTH, framing)
         response.length = int(framing[1])
     if codings is not None:
         if judge_codings(codings):
             return Refusal(502, "bad Transfer-Encoding")
         if lengths is not None:
+            response.dropped += len(framing[2]) if framing is not None else 0
             response.fields = [one for one in response.fields if one[3] != CONTENT_LENGTH]
             response.length = None
         framing = codings[0]
         response.chunked = True
     if bodyless:
+        count = len(response.fields)
         response.fields = [one for one in response.fields if one[3] not in (CONTENT_LENGTH, TRANSFER_ENCODING)]
+        response.dropped += HTX_FIELD * (count - len(response.fields))  # HAProxy counts what it does not send on
         response.length = framing = None
         response.chunked = False
     response.framing = framing
@@ -381,6 +389,7 @@ def judge_codings(codings: list[Field]) -> int:
 def _judge_upgrade(request: Request, limits: Limits) -> Refusal | None:
     """Upgrade with Connection: upgrade (RFC 9110 7.8). A request with a body loses it, as in HAProxy."""
     if request.chunked or request.length:
+        request.dropped += _written([one for one in request.fields if one[3] == UPGRADE])
         request.fields = [one for one in request.fields if one[3] != UPGRADE]
         return None
     protocols = upgrade_names(request.fields)
@@ -420,6 +429,11 @@ def _strip_options(fields: list[Field], options: list[Field]) -> tuple[tuple[byt
         else:
             del fields[at]
     return names, dropped
+
+
+def _written(fields: list[Field]) -> int:
+    """Bytes of fields as they are sent."""
+    return sum([len(one[2]) for one in fields])
 
 
 def _keep_first(fields: list[Field], kind: int, instead: Field | None = None) -> None:

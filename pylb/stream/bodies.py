@@ -160,6 +160,7 @@ def unusual(run: Runner, stream: Stream, worker: Worker, response: Any) -> Part[
                 if refusal is None:
                     return response
                 stream.bytes_out += response.head_size - response.dropped + 15 - 4 * len(response.fields)
+                stream.bytes_out += len(stream.back.buffer)
                 response = refusal
                 continue
             if response.status >= 200:
