@@ -26,7 +26,8 @@ class Outcome(enum.Enum):
 class Verdict:
     """An outcome. Constant ones are shared; only WAIT and per-request replies are made at run time.
 
-    `reply` is a rules.replies.Reply; `wait` an object of stream/waits.py; `at` the rule index to resume at;
+    `reply` is a rules.replies.Reply; `wait` an object of stream/waits.py; `at` the rule index to resume at, for
+    DROP how many hops a reset may go (0: none is sent);
     `rule` the RuleLine that spoke (for logs of `show trace`, explain and counters), may be None.
     """
 

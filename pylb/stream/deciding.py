@@ -59,7 +59,7 @@ def decide(run: Runner, stream: Stream, worker: Worker, proxy: Any, rules: Any, 
         stream.request_end = 0.0
         stream.status = -1
         if kind is Outcome.DROP:
-            worker.drop_silently(stream.front.conn)
+            worker.drop_silently(stream.front.conn, verdict.at)
         stream.front.reset()
         if rules is stream.frontend.tcp_content:
             stream.request = None  # HAProxy has not read it yet: the log says <BADREQ>
@@ -109,7 +109,7 @@ def decide_response(run: Runner, stream: Stream, worker: Worker, proxy: Any, ver
         yield from answer(run, stream, worker, response)
     elif kind is Outcome.DROP:
         stream.keep = False
-        worker.drop_silently(stream.front.conn)
+        worker.drop_silently(stream.front.conn, verdict.at)
         stream.front.reset()
     elif kind is Outcome.CLOSE:  # of tcp-response rules
         counters.denied_resp += 1

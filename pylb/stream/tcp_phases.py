@@ -239,7 +239,7 @@ def inspect(run: Runner, stream: Stream, worker: Worker, proxy: Any) -> Part[obj
             proxy.counters.denied_req += 1
             mark(stream, ending.PROXY, ending.REQUEST)
             if verdict.kind is Outcome.DROP:
-                worker.drop_silently(conn)
+                worker.drop_silently(conn, verdict.at)
             elif verdict.kind is Outcome.ERROR:
                 proxy.counters.internal_errors += 1
             return CLOSE
@@ -348,7 +348,7 @@ def inspect_response(run: Runner, stream: Stream, worker: Worker, back: Transpor
             stream.bytes_out += len(data)  # counted, never sent
             mark(stream, ending.PROXY, ending.DATA)
             if verdict.kind is Outcome.DROP:
-                worker.drop_silently(conn)
+                worker.drop_silently(conn, verdict.at)
             return None
         at = verdict.at
         if verdict.wait is not None and not (yield from waited(run, conn, worker, verdict.wait)):

@@ -7,6 +7,7 @@ globals. The program builds it after everything is compiled.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import socket
 import struct
@@ -134,7 +135,7 @@ class Worker:
         session.frontend.counters.denied_conn += 1
         session.listener.counters.denied_conn += 1
         if verdict.kind is Outcome.DROP:
-            self.drop_silently(transport)
+            self.drop_silently(transport, verdict.at)
         return False
 
     def _prepared(self, run: Runner, conn: Transport, session: Session, handshakes: int) -> Coroutine:
@@ -159,6 +160,8 @@ class Worker:
                 if verdict is not None and verdict.kind is not Outcome.STOP:
                     frontend.counters.denied_sess += 1
                     session.listener.counters.denied_sess += 1
+                    if verdict.kind is Outcome.DROP:
+                        self.drop_silently(conn, verdict.at)
                     return
             carried = True
             frontend.counters.sess_total += 1
@@ -227,20 +230,23 @@ class Worker:
         conn = stream.front.conn
         return bool(conn.error) or conn.hung_up or "abortonclose" in stream.backend.options
 
-    def drop_silently(self, conn: Transport) -> None:
-        """Forgets a connection without telling the client (`silent-drop`): no FIN, no RST leaves this host."""
+    def drop_silently(self, conn: Transport, hops: int = 0) -> None:
+        """Forgets a connection without telling the client (`silent-drop`): no FIN, no RST leaves this host. With `hops`
+        a reset does, that goes no farther."""
         if conn.fd < 0:
             return
         conn.hung_up = True  # no farewell of any kind
-        try:
-            conn.sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, "TCP_REPAIR", 19), 1)
-        except OSError:
-            # Without CAP_NET_ADMIN: a reset with the shortest reach.
-            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            try:
-                conn.sock.setsockopt(socket.SOL_IP, socket.IP_TTL, 1)
-            except OSError:
-                pass  # IPv6 or unix: the reset goes out
+        sock = conn.sock
+        if not hops:
+            conn.read(self.buffer_size)
+            with contextlib.suppress(OSError):  # needs CAP_NET_ADMIN
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)  # or the client would ask again, in vain
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, "TCP_REPAIR", 19), 1)
+                return
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        for level, option in ((socket.SOL_IP, socket.IP_TTL), (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS)):
+            with contextlib.suppress(OSError):  # the other family, or a unix socket
+                sock.setsockopt(level, option, hops or 1)
 
     def capture_error(self, session: Session, endpoint: Any, refusal: Refusal, stream: Stream | None = None) -> None:
         """Keeps the last refused message of a proxy and side."""

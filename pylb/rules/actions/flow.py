@@ -71,10 +71,21 @@ def close(words: Words, site: Site) -> Build:
 
 @action("silent-drop", places=(*TCP, *_ANSWERING), usage="[rst-ttl <hops>]", final=True)
 def silent_drop(words: Words, site: Site) -> Build:
-    """Forgets the connection without telling the client, who keeps waiting. Manual 4.2."""
+    """Forgets the connection without telling the client, who keeps waiting (TCP_REPAIR, which needs CAP_NET_ADMIN;
+    without it a reset leaves that reaches the next hop only). With `rst-ttl` a reset is sent in any case, that goes so
+    many hops, 1 to 255: firewalls in front forget the connection, too. Manual 4.4."""
+    hops = 0
     if words.accept("rst-ttl"):
-        units.parse_integer(words.next("'rst-ttl' expects a number of hops"))
-    return lambda program: saying(Outcome.DROP)
+        wanted = "'rst-ttl' expects a number of hops from 1 to 255"
+        hops = units.parse_integer(words.next(wanted))
+        if not 1 <= hops <= 255:
+            words.fail(wanted)
+
+    def build(program: Any) -> Act:
+        verdict = Verdict(Outcome.DROP, at=hops)
+        return lambda ctx: verdict
+
+    return build
 
 
 def _answer(words: Words, site: Site, outcome: Outcome, status: int) -> Build:
