@@ -26,7 +26,7 @@ global
 defaults
     mode http
     log global
-    log-format "%ci:%cp [%r] %HM %HU %HV %{+Q}hr %ST %ts U=%U B=%B ver=%[var(txn.ver)] path=%[var(txn.path)] url=%[var(txn.url)]"
+    log-format "%ci:%cp [%r] %HM %HU %HV %{+Q}hr %ST %ts U=%U B=%B %[var(txn.ver)] %[var(txn.path)] %[var(txn.url)]"
     timeout connect 1s
     timeout client 400ms
     timeout server 1s
