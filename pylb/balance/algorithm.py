@@ -123,4 +123,8 @@ class Algorithm:
 
     def group(self) -> list[Server]:
         """The servers that take part now, in the order of the file."""
-        return [server for server in self.servers if self.serves(server)]
+        if self.first_backup is not None:
+            return [self.first_backup]
+        backup = not self.active
+        weights = self.weights
+        return [server for server in self.servers if weights.get(server) and server.backup is backup]

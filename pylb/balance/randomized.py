@@ -26,25 +26,22 @@ class Randomized(Algorithm):
     def __init__(self, backend: Any, draws: int) -> None:
         super().__init__(backend)
         self.draws = draws
-        self.choices: list[Server] = []
+        self.choices: list[Server] = []  # empty: `build` tells
         self.bounds: list[int] = []
         self.random = random.Random()
         self.update()
 
-    def settle(self) -> None:
-        self.build()
-
     def moved(self, server: Server, old: int, new: int) -> None:
-        if self.settled:
-            self.build()
+        self.choices = []
 
-    def build(self) -> None:
+    def build(self) -> list[Server]:
+        """Who takes part; put off until somebody asks, for thousands of servers may move at once."""
         self.choices = self.group()
         self.bounds = list(accumulate(self.weights[server] for server in self.choices))
+        return self.choices
 
     def choose(self, stream: Any, avoid: Server | None = None) -> Server | None:
-        choices = self.choices
-        if not choices:
+        if not (self.choices or self.build()):
             return None
         best = self.draw(avoid)
         for _ in range(self.draws - 1):
