@@ -54,7 +54,8 @@ class Stream:
     def __init__(self, backend: Backend, target: bytes, headers: list[tuple[bytes, bytes]], source: bytes) -> None:
         self.request = Request(b"GET", target, 11, [field(name, value) for name, value in headers])
         self.response = None
-        self.session = self
+        self.session = self.front = self
+        self.own = None  # connections that the client has for itself
         self.src = source
         self.src_port = 0
         self.address = (socket.inet_ntop(socket.AF_INET, source), 0)
