@@ -434,6 +434,13 @@ CASES: dict[str, Case] = {
     "no_head_interim": Case(
         "sH--", "fe", sends(ask("/slow/no_head_interim", LAST)), answers(b"HTTP/1.1 103 Early\r\nlink: x\r\n\r\n")
     ),
+    "head_half": Case("SH--", "fe", sends(ask("/be/head_half", LAST)), says(b"HTTP/1.1 200 OK\r\nconte")),
+    "head_half_reset": Case(
+        "SH--", "fe", sends(ask("/be/head_half_reset", LAST)), says(b"HTTP/1.1 200 OK\r\nconte", end=Conversation.reset)
+    ),
+    "head_half_later": Case(
+        "SH--", "fe", sends(ask("/be/head_half_later", LAST)), says(b"HTTP/1.1 200 OK\r\nconte", SLOW)
+    ),
     "head_reset": Case("SH--", "fe", sends(ask("/be/head_reset", LAST)), says(end=resets)),
     "head_closed": Case(
         "SH--", "fe", sends(ask("/be/head_closed", LAST, LENGTH, method="POST", body=b"1234567890")), says()

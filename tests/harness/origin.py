@@ -181,12 +181,14 @@ def silent(conversation: Conversation) -> None:
 class Origin:
     """A listening origin. `with Origin(script) as origin:` or the `origin` fixture; `origin.port` is where it is."""
 
-    def __init__(self, script: Script | None = None, *, name: str = "origin", path: str | None = None) -> None:
+    def __init__(
+        self, script: Script | None = None, *, name: str = "origin", path: str | None = None, port: int = 0
+    ) -> None:
         self.name = name
         self.script = script if script is not None else name_server(name)
         self.conversations: list[Conversation] = []
         if path is None:
-            self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+            self.listener = socket.create_server(("127.0.0.1", port), backlog=1024)
             self.port: int = self.listener.getsockname()[1]
         else:
             self.listener = socket.socket(socket.AF_UNIX)
