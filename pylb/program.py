@@ -9,6 +9,7 @@ socket reads. Each step reports into `config.report`; a step is not entered when
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import math
 import os
@@ -291,7 +292,12 @@ class Program:
 
     def _codec(self, lax: Lax | None = None) -> codec.Codec:
         chosen = self._plain_codec() if lax is None else lax
-        return Keeping(chosen) if raw_lines.wanted(self.config.proxies) else chosen
+        return Keeping(chosen) if self._keeps_lines else chosen
+
+    @functools.cached_property
+    def _keeps_lines(self) -> bool:
+        """Asked for each proxy, and looks at all of them."""
+        return raw_lines.wanted(self.config.proxies)
 
     @staticmethod
     def _plain_codec() -> codec.Codec:
