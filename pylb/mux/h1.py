@@ -275,7 +275,7 @@ class H1Back(H1Side):
             self.buffer = data
             self.scanned = len(data)
             if response is None and conn.readable:  # more has come, or the end, and no event will say it again
-                return self.next_head()
+                return H1Back.next_head(self)
             return response
         size = response.head_size
         self.buffer = data[size:] if size < len(data) else b""
