@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 from pylb.clock import clock
 from pylb.config import resolve
 from pylb.config.model import Configuration, ProxyConfig, Record
+from pylb.engine import splice
 from pylb.engine.poller import Poller
 from pylb.errors import NOWHERE, ConfigError, Report
 from pylb.fetches.internal import STATE
@@ -79,6 +80,7 @@ class Program:
         self.log_targets: dict[Any, Any] = {}
         self.variables: dict[str, Any] = {}  # scope proc
         self.maxconn = int(config.globals.get("maxconn", DEFAULT_MAXCONN))
+        self.splicing = True  # not forbidden by -dS
         self.buffer_size = int(config.globals.get("tune.bufsize", BUFFER_SIZE))
         # Threads that words may name: HAProxy takes as many as there are processors unless told otherwise.
         self.threads = int(config.globals.get("nbthread") or len(os.sched_getaffinity(0)))
@@ -171,6 +173,7 @@ class Program:
         proxy.options = frozenset(
             name.removeprefix("option ") for name, on in config.values.items() if name.startswith("option ") and on
         )
+        proxy.splices = splice.wanted(proxy.options)
         proxy.replies = replies.compile(config, self)
         proxy.buffer_body = config.http and config.option("http-buffer-request")
 
@@ -318,6 +321,13 @@ class Program:
         )
         return None if traits.ordinary else traits
 
+    @property
+    def maxpipes(self) -> int:
+        """Most pipes of splicing: as configured, or one for four connections if a proxy asks for splicing."""
+        given: int = self.globals.get("maxpipes") or 0
+        spliced = any(proxy.splices for proxy in (*self.frontends, *self.backends.values()))
+        return given or ((self.maxconn + 3) // 4 if spliced else 0)
+
     def make_worker(self, poller: Poller | None = None) -> Worker:
         """The worker that will carry traffic; before privileges drop, because it opens the epoll descriptor."""
         worker = Worker(
@@ -329,6 +339,9 @@ class Program:
         )
         worker.after_response = self._after_response()
         accept.limit(worker, self.globals)
+        if self.splicing and not self.globals.get("nosplice"):
+            worker.pipes.limit = self.maxpipes
+            worker.pipes.size = self.globals.get("tune.pipesize") or 0
         self.worker = worker
         STATE.connections = lambda: worker.counters.conn_cur
         return worker

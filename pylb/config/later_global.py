@@ -126,9 +126,16 @@ LIMITS = (
         missing="'{name}' expects an integer argument in kb/s.",
     ),
     Row("maxzlibmem", "int", HARMLESS, "Megabytes that zlib may use."),
-    Row("maxpipes", "int", HARMLESS, "Most pipes that splicing uses.", once=ONCE),
     Row(
-        "noevports, nogetaddrinfo, nokqueue, nopoll, nosplice, noktls",
+        "maxpipes",
+        "int",
+        Status.FULL,
+        "Most pipes that splicing uses, a quarter of `maxconn` unless set. Without a free one data is copied.",
+        once=ONCE,
+    ),
+    Row("nosplice", "", Status.FULL, "Nothing is spliced, whatever proxies ask for. The same as -dS."),
+    Row(
+        "noevports, nogetaddrinfo, nokqueue, nopoll, noktls",
         "",
         HARMLESS,
         "A mechanism of the system is not used.",

@@ -45,7 +45,13 @@ BUFFERS = (
         "Size of the buffers of health checks.",
         note="HAProxy has used `tune.bufsize` since 2.5",
     ),
-    Row("tune.pipesize", "bytes", HARMLESS, "Size of the kernel pipes that splicing moves data through."),
+    Row(
+        "tune.pipesize",
+        "bytes",
+        FULL,
+        "Size of the kernel pipes that splicing moves data through. Unless set it is 1 MB, or 256 kB where the system "
+        "allows no more: smaller ones cost more than copying.",
+    ),
     Row("tune.recv_enough", "bytes", HARMLESS, "A read of at least so many bytes is not tried again at once."),
     Row(
         "tune.rcvbuf.client, tune.rcvbuf.frontend",
@@ -68,9 +74,7 @@ BUFFERS = (
         "Kernel send buffer of client sockets.",
         once=ONCE,
     ),
-    Row(
-        "tune.sndbuf.server, tune.sndbuf.backend", "bytes", FULL, "Kernel send buffer of server sockets.", once=ONCE
-    ),
+    Row("tune.sndbuf.server, tune.sndbuf.backend", "bytes", FULL, "Kernel send buffer of server sockets.", once=ONCE),
     Row("tune.notsent-lowat.client", "size", FULL, "Unsent bytes that the kernel holds of a client's."),
     Row("tune.notsent-lowat.server", "size", FULL, "Unsent bytes that the kernel holds of a server's."),
 )

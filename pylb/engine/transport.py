@@ -7,7 +7,8 @@ flag stays up until a call proves the opposite: a short read without RDHUP means
     put(data)             sends, and keeps what the kernel does not take in `out`; `out` is b"" when all is gone
     flush() -> bool       tries `out` again
 
-At most one buffer per direction is held: whoever feeds `put` waits until `out` is empty before reading more.
+At most one buffer per direction is held: whoever feeds `put` waits until `out` is empty before reading more. It may
+be a kernel pipe (engine/splice.py).
 TLS and scripted transports have the same shape.
 """
 
@@ -17,9 +18,10 @@ import _socket
 import contextlib
 import errno
 import socket
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from pylb.engine.poller import OUT, STREAM_EVENTS, STREAM_EVENTS_OUT, Poller
+from pylb.engine.splice import Pipe
 from pylb.engine.step import READY, Runner, ended
 
 _INPUT: Final = ~OUT
@@ -51,6 +53,8 @@ class Transport:
         "writing",
     )
 
+    plain: ClassVar[bool] = True  # the descriptor carries what `read` and `put` do: it may be spliced
+
     def __init__(self, sock: _socket.socket, poller: Poller, runner: Runner | None = None) -> None:
         self.sock = sock
         self.fd = sock.fileno()
@@ -63,7 +67,7 @@ class Transport:
         self.hung_up = False  # HUP or ERR: both directions are gone, not merely a half-close
         self.eof = False  # read() has returned b""
         self.error = 0  # errno of the failure that ended the connection, 0 for an orderly end
-        self.out: bytes | memoryview = b""  # accepted by put(), not by the kernel
+        self.out: bytes | memoryview | Pipe = b""  # accepted by put(), not by the kernel
         self.writing = False  # EPOLLOUT is armed
 
     def register(self, *, connecting: bool = False) -> None:
@@ -106,8 +110,12 @@ class Transport:
         return data
 
     def put(self, data: bytes | memoryview) -> None:
-        if self.out:
-            self.out = b"".join((self.out, data))
+        out = self.out
+        if out:
+            if isinstance(out, Pipe):
+                out.tail += data
+            else:
+                self.out = b"".join((out, data))
             self.flush()
             return
         send = self._send
@@ -127,6 +135,8 @@ class Transport:
         out = self.out
         if not out:
             return True
+        if isinstance(out, Pipe):
+            return out.flush(self)
         try:
             sent = self._send(out)
         except BlockingIOError:

@@ -13,12 +13,14 @@ from pylb.errors import Diagnostic, Severity
 
 RESERVE = 26  # beside connections and listeners: epoll, signals, logs, checks, the runtime socket's clients
 PER_CONNECTION = 2
+PER_PIPE = 2
 
 
-def settle(settings: Any, listeners: int, wanted: int = 0) -> tuple[int, list[Diagnostic]]:
+def settle(settings: Any, listeners: int, wanted: int = 0, *, splicing: bool = False) -> tuple[int, list[Diagnostic]]:
     """maxconn of the process, the limit of open files raised to fit it, and what was wrong.
 
-    `settings` is the global section, `wanted` the `-n` of the command line.
+    `settings` is the global section, `wanted` the `-n` of the command line. With `splicing` there are pipes, too: as
+    many as `maxpipes` says, or one for four connections.
     """
     problems: list[Diagnostic] = []
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -29,11 +31,17 @@ def settle(settings: Any, listeners: int, wanted: int = 0) -> tuple[int, list[Di
     reserve = RESERVE + listeners
     maxconn = wanted or settings.get("maxconn") or 0
     asked = settings.get("ulimit-n") or 0
+    pipes = settings.get("maxpipes") or 0
+    reserve += PER_PIPE * pipes
+    shared = 4 if splicing and not pipes else 0  # connections that have a pipe together
     if not maxconn:
-        maxconn = max(1, (ceiling - reserve) // PER_CONNECTION)
-        need = asked or min(ceiling, maxconn * PER_CONNECTION + reserve)
-    else:
-        need = asked or maxconn * PER_CONNECTION + reserve
+        room = ceiling - reserve
+        maxconn = max(1, room * shared // (PER_CONNECTION * shared + PER_PIPE) if shared else room // PER_CONNECTION)
+    if shared:
+        reserve += PER_PIPE * ((maxconn + shared - 1) // shared)
+    need = asked or maxconn * PER_CONNECTION + reserve
+    if not (wanted or settings.get("maxconn")):
+        need = asked or min(ceiling, need)
     problems += _raise_files(need, soft, hard, ceiling, strict=settings.get("strict-limits", True))
     return maxconn, problems
 

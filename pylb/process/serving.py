@@ -67,7 +67,10 @@ class Worker:
         self.control = [*program.runtime_listeners, *log_forward.listeners(program)]
         wanted = [*(one for one in program.listeners if not one.frontend.disabled), *self.control]
         checks = sum(server.checked for server in program.servers)
-        maxconn, problems = limits.settle(self.settings, len(wanted) + checks, self.options.maxconn)
+        maxconn, problems = limits.settle(
+            self.settings, len(wanted) + checks, self.options.maxconn, splicing=program.maxpipes > 0
+        )
+        program.splicing = "-dS" not in self.options.switches
         program.maxconn = maxconn
         program.settle_limits()
         problems += limits.memory(self.options.memory)

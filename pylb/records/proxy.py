@@ -35,6 +35,7 @@ class Proxy:
         "name",
         "options",
         "replies",
+        "splices",
         "tcp_content",
         "tcp_response",
         "traits",
@@ -61,6 +62,7 @@ class Proxy:
         self.inspect_delay: float | None = None
         self.forwarded: Any = None  # closure(stream) that adds X-Forwarded-For and friends, or None
         self.options: frozenset[str] = frozenset()  # names of boolean options that are on
+        self.splices = 0  # what kernel pipes carry: REQUEST, RESPONSE, AUTO of engine/splice.py
         self.variables: dict[str, Any] = {}
         self.buffer_body = False  # option http-buffer-request
         self.has_request_steps = True  # any of what may happen between a request's head and the choice of a server

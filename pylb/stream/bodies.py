@@ -9,6 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from pylb.clock import clock
+from pylb.engine.splice import REQUEST, RESPONSE
 from pylb.engine.step import KILLED, READY, STOPPING, TIMEOUT, Coroutine, Part, Runner
 from pylb.http.h1_body import chunk
 from pylb.http.message import Refusal, Response
@@ -21,6 +22,7 @@ from pylb.stream import ending
 from pylb.stream.answering import fail
 from pylb.stream.ending import end_size, mark
 from pylb.stream.holding import repeatable, send_again
+from pylb.stream.lane import Lane, lane
 from pylb.stream.pipe import pipe
 from pylb.stream.reaching import reach_again
 
@@ -54,14 +56,17 @@ def flushed(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
         stream.keep = False
 
 
-def _upload(stream: Stream) -> bool:
+def _upload(stream: Stream, upward: Lane | None) -> bool:
     """Moves one piece of the request's body. False when the client broke it off."""
     front = stream.front
     back = stream.back
-    data = front.read_body()
-    if data:
-        back.put_body(data)
-        stream.bytes_in += len(data)
+    if upward is not None:
+        stream.bytes_in += upward.carry() or 0
+    else:
+        data = front.read_body()
+        if data:
+            back.put_body(data)
+            stream.bytes_in += len(data)
     if front.body_done:
         if front.broken:
             return False
@@ -78,10 +83,11 @@ def until_response(run: Runner, stream: Stream, worker: Worker) -> Part[Any]:
     back = stream.back
     timeout_client = stream.setting("timeout_client", stream.frontend) or math.inf
     timeout_server = stream.timeout_server or stream.backend.timeout_server_or_never
+    upward = lane(stream, worker, front, back, REQUEST)
     while True:
         blocked = back.blocked
         if not front.body_done and not blocked:
-            if not _upload(stream):
+            if not _upload(stream, upward):
                 if front.chunks is None or not front.chunks.error:
                     stream.frontend.counters.cli_aborts += 1
                     stream.backend.counters.cli_aborts += 1
@@ -308,22 +314,27 @@ def transfer(run: Runner, stream: Stream, worker: Worker, head: bytes, data: byt
     timeout_client = stream.setting("timeout_client", stream.frontend) or math.inf
     timeout_server = stream.timeout_server or stream.backend.timeout_server_or_never
     uploading = not front.body_done
+    upward = lane(stream, worker, front, back, REQUEST)
+    downward = None if mute else lane(stream, worker, back, front, RESPONSE)
     poller = worker.poller
     conn = front.conn
     ended = back.body_done
     pending = 0
     limit = math.inf
     while True:
-        if uploading and not back.blocked and (back.gone or not _upload(stream) or front.body_done):
+        if uploading and not back.blocked and (back.gone or not _upload(stream, upward) or front.body_done):
             uploading = False
             if front.broken:
                 stream.keep = False
         if not ended and not conn.out:
-            data = back.read_body()
-            if data:
-                stream.bytes_out += len(data)
-                if not mute:
-                    front.put_body(data)
+            if downward is not None:
+                stream.bytes_out += downward.carry() or 0
+            else:
+                data = back.read_body()
+                if data:
+                    stream.bytes_out += len(data)
+                    if not mute:
+                        front.put_body(data)
             if back.body_done:
                 ended = True
                 if not back.broken:

@@ -1,5 +1,9 @@
 """Bytes both ways between two transports: TCP mode, CONNECT and upgraded connections.
 
+With `option splice-request` or `-response` kernel pipes carry what goes one way or the other (engine/splice.py), with
+`option splice-auto` those directions that pour: full reads of growing size in a row, or one that the
+other side cannot take, until the pieces get small.
+
 Half-closes are passed on; a failure of one side ends the other. One read per side and turn, at most one pending buffer
 per direction (MOST bytes). Timeouts are those of inactivity: whatever moves on one side is activity of both, because
 what one side sends the other one takes (HAProxy's default, without `option independent-streams`).
@@ -11,6 +15,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from pylb.clock import clock
+from pylb.engine.splice import AUTO, REQUEST, RESPONSE, UNABLE, WORTHWHILE
 from pylb.engine.step import KILLED, READY, TIMEOUT, Coroutine, Runner
 from pylb.records.stream import Stream
 from pylb.stream import ending
@@ -57,26 +62,52 @@ def pipe(
     if lead:
         limit = clock.now + min(timeout_front - lead, timeout_back)
     pending = 0
+    upward = downward = move = None  # what splices, in the directions that are
+    splices = stream.frontend.splices | stream.backend.splices
+    if splices and front.plain and back.plain:
+        move = worker.pipes.move
+        upward = move if splices & REQUEST else None
+        downward = move if splices & RESPONSE else None
+    auto_up = move if splices & AUTO and upward is None else None
+    auto_down = move if splices & AUTO and downward is None else None
+    came: Any
+    went: Any
     while True:
         came = went = None
         if front.readable and not back.out:
-            went = front.read(size_front)
-            if went:
-                stream.bytes_in += len(went)
-                back.put(went)
-                if len(went) == size_front:
-                    size_front = LEAST if back.out else min(2 * size_front, MOST)
-                if front.readable and not back.out:
-                    wake(run)
+            if upward is not None and (went := upward(front, back)) != UNABLE:
+                if went:
+                    stream.bytes_in += went
+                    if went < WORTHWHILE and auto_up is not None:
+                        upward, size_front = None, LEAST
+            else:
+                went = front.read(size_front)
+                if went:
+                    stream.bytes_in += len(went)
+                    back.put(went)
+                    if len(went) == size_front:
+                        if auto_up is not None and (size_front == MOST or back.out):
+                            upward = auto_up
+                        size_front = LEAST if back.out else min(2 * size_front, MOST)
+            if went and front.readable and not back.out:
+                wake(run)
         if back.readable and not front.out:
-            came = back.read(size_back)
-            if came:
-                stream.bytes_out += len(came)
-                front.put(came)
-                if len(came) == size_back:
-                    size_back = LEAST if front.out else min(2 * size_back, MOST)
-                if back.readable and not front.out:
-                    wake(run)
+            if downward is not None and (came := downward(back, front)) != UNABLE:
+                if came:
+                    stream.bytes_out += came
+                    if came < WORTHWHILE and auto_down is not None:
+                        downward, size_back = None, LEAST
+            else:
+                came = back.read(size_back)
+                if came:
+                    stream.bytes_out += len(came)
+                    front.put(came)
+                    if len(came) == size_back:
+                        if auto_down is not None and (size_back == MOST or front.out):
+                            downward = auto_down
+                        size_back = LEAST if front.out else min(2 * size_back, MOST)
+            if came and back.readable and not front.out:
+                wake(run)
         if front.eof or back.eof:
             if front.error or back.error:
                 mark(stream, ending.CLIENT if front.error else ending.SERVER, ending.DATA)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pylb.clock import clock
 from pylb.counters import Rate, process, rolling
 from pylb.engine.poller import Poller
+from pylb.engine.splice import Pipes
 from pylb.engine.step import KILLED, STOPPING, Coroutine, Runner
 from pylb.engine.transport import Transport, adopt
 from pylb.fetches.internal import STATE
@@ -74,6 +75,7 @@ class Worker:
         self.rates: list[tuple[Rate, int]] = []  # of the process, with the limits of accepting (listener/accept.py)
         self.most_accepts = MOST  # connections taken from a listener at a time
         self.refuse_privileged = False  # clients whose port is below 1024
+        self.pipes = Pipes()  # of splicing
         self.starved: list[Acceptor] = []  # disarmed by a limit; armed again by closing connections
         self.stopping = False
         self.after_response: Callable[[Stream, Response], None] | None = None

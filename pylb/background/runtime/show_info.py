@@ -107,6 +107,19 @@ def uptime_text(seconds: int) -> str:
     return f"{days}d {rest // 3600}h{rest // 60 % 60:02d}m{rest % 60:02d}s"
 
 
+def pipes(program: Any, worker: Any) -> dict[str, int]:
+    """What there is of splicing."""
+    if worker is None:
+        return {}
+    own = worker.pipes
+    return {
+        "Maxpipes": program.maxpipes,
+        "PipesUsed": own.used,
+        "PipesFree": len(own.free),
+        "TotalSplicdedBytesOut": own.moved,
+    }
+
+
 def numbers(call: Call, fractions: bool) -> dict[str, Any]:
     """Everything that is not zero or absent."""
     program, process = call.program, call.process
@@ -139,6 +152,7 @@ def numbers(call: Call, fractions: bool) -> dict[str, Any]:
         "CurrConns": totals.conn_cur,
         "CumConns": totals.conn_total,
         "CumReq": sum(c.req_total for c in fronts),
+        **pipes(program, worker),
         "ConnRate": sum(c.conn_rate.read(now) for c in fronts),
         "ConnRateLimit": process.maxconnrate,
         "MaxConnRate": totals.conn_rate.limit_max,
