@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from pylb.config import section_checks, userlists
 from pylb.config.model import Configuration, ProxyConfig
@@ -46,8 +47,12 @@ def place(span: Span) -> str:
     return f"{span.file}:{span.line}"
 
 
+OF_THE_RUNTIME_SOCKET: Final = ("stats socket", "stats timeout", "stats maxconn")
+
+
 def number_proxies(config: Configuration) -> None:
-    """Gives every proxy without an `id` the lowest free number, in order of the file; 1 is the process itself."""
+    """Gives every proxy without an `id` a number that is free, counting in order of the file those with an `id` too.
+    With a runtime socket 1 is the process itself."""
     owners: dict[int, ProxyConfig] = {}
     for proxy in config.proxies:
         own = proxy.get("id")
@@ -60,13 +65,14 @@ def number_proxies(config: Configuration) -> None:
                 f"(declared at {place(other.span)}).",
                 proxy.where["id"],
             )
-    free = 2
+    free = 2 if any(config.globals.get(word) for word in OF_THE_RUNTIME_SOCKET) else 1
     for proxy in config.proxies:
         own = proxy.get("id")
         if own is None:
             while free in owners:
                 free += 1
-            own, free = free, free + 1
+            own = free
+        free += 1
         proxy.number = own
 
 

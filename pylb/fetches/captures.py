@@ -89,8 +89,16 @@ def capture_req_ver() -> Fetch:
 
 @fetch("capture.res.ver", out="str", scope=Scope.REQUEST_INFO)
 def capture_res_ver() -> Fetch:
-    """HTTP version of the response: `HTTP/1.0` or `HTTP/1.1`."""
-    return lambda ctx: MISS if ctx.response is None else _version(ctx.response.version)
+    """HTTP version of a server's response: `HTTP/1.0` or `HTTP/1.1`."""
+
+    def read(ctx: Any) -> Any:
+        response = ctx.response
+        if response is None:
+            return MISS
+        replaced = ctx.end_cause == b"H" and ctx.rule is not None  # by a rule for responses
+        return _version(response.version) if response.head_size or replaced else MISS
+
+    return read
 
 
 @fetch("txn.status", out="int", scope=Scope.RESPONSE_INFO)

@@ -1,7 +1,8 @@
 """The buffered part of message bodies (manual 7.3.6).
 
-There is a body to look at with `option http-buffer-request`, after a `wait-for-body` action, or as far as it came along
-with the head: `request.body` holds what has been buffered, decoded from chunks.
+There is a body to look at with `option http-buffer-request`, after a `wait-for-body` action, and as far as it came
+along with the head. What was waited for is in `request.body` and `response.body`, decoded from chunks; the rest is
+still in the endpoint's buffer.
 """
 
 from __future__ import annotations
@@ -9,71 +10,86 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pylb.fetches.head import early, octets
+from pylb.fetches.head import awaited, early, octets
 from pylb.fetches.http_cookies import parameters
-from pylb.fetches.http_headers import Head, of_request, of_response
 from pylb.registry import fetch
 from pylb.sample.scopes import Scope
 from pylb.sample.values import MISS, Absent, Fetch, Occurrences
 
+Body = Callable[[Any], Any]  # bytes, or Absent
 
-def _content(head: Head) -> Callable[[], Fetch]:
+
+def _of_request(ctx: Any) -> Any:
+    request = ctx.request
+    if request is None:
+        sniffed = early(ctx)
+        return sniffed.body if sniffed else sniffed
+    if request.held or not request.has_body:
+        return request.body
+    return ctx.front.collected()[0]
+
+
+def _of_response(ctx: Any) -> Any:
+    response = ctx.response
+    if response is None:
+        return awaited(ctx)
+    body = response.body
+    if body or not response.head_size or ctx.back is None:
+        return body
+    return ctx.back.collected()[0]
+
+
+def _content(body: Body) -> Callable[[], Fetch]:
+    return lambda: body
+
+
+def _length(body: Body) -> Callable[[], Fetch]:
     def factory() -> Fetch:
         def read(ctx: Any) -> Any:
-            message = head(ctx)
-            return message.body if message else message
+            found = body(ctx)
+            return found if isinstance(found, Absent) else len(found)
 
         return read
 
     return factory
 
 
-def _length(head: Head) -> Callable[[], Fetch]:
-    def factory() -> Fetch:
-        def read(ctx: Any) -> Any:
-            message = head(ctx)
-            return len(message.body) if message else message
-
-        return read
-
-    return factory
+def _request_size(ctx: Any) -> Any:
+    request = ctx.request or early(ctx)
+    if not request or request.length is not None:
+        return request.length if request else request
+    return len(_of_request(ctx))
 
 
-def _size(head: Head) -> Callable[[], Fetch]:
-    def factory() -> Fetch:
-        def read(ctx: Any) -> Any:
-            message = head(ctx)
-            if not message:
-                return message
-            return len(message.body) if message.length is None else message.length
-
-        return read
-
-    return factory
+def _response_size(ctx: Any) -> Any:
+    response = ctx.response or awaited(ctx)
+    if not response or response.bodyless:
+        return 0 if response else response
+    return len(_of_response(ctx)) if response.length is None else response.length
 
 
-for _prefix, _what, _head, _scope in (
-    ("req", "request", of_request, Scope.REQUEST_DATA),
-    ("res", "response", of_response, Scope.RESPONSE_DATA),
+for _prefix, _what, _body, _size, _scope in (
+    ("req", "request", _of_request, _request_size, Scope.REQUEST_DATA),
+    ("res", "response", _of_response, _response_size, Scope.RESPONSE_DATA),
 ):
     fetch(
         f"{_prefix}.body",
         out="bin",
         scope=_scope,
         doc=f"Buffered part of the {_what} body, without chunk framing.",
-    )(_content(_head))
+    )(_content(_body))
     fetch(
         f"{_prefix}.body_len",
         out="int",
         scope=_scope,
         doc=f"Bytes of the {_what} body that are buffered.",
-    )(_length(_head))
+    )(_length(_body))
     fetch(
         f"{_prefix}.body_size",
         out="int",
         scope=_scope,
         doc=f"Announced size of the {_what} body, or what is buffered so far when it is chunked.",
-    )(_size(_head))
+    )(_content(_size))
 
 
 @fetch("req.body_param", out="bin", scope=Scope.REQUEST_DATA, args=("str?", "str?"))
@@ -86,8 +102,8 @@ def req_body_param(name: Any = None, options: Any = None) -> Occurrences:
     ignore_case = bool(options) and octets(options) == b"i"
 
     def each(ctx: Any) -> Any:
-        request = ctx.request or early(ctx)
-        return parameters(request.body, wanted, ignore_case=ignore_case) if request else request
+        body = _of_request(ctx)
+        return body if isinstance(body, Absent) else parameters(body, wanted, ignore_case=ignore_case)
 
     def value(ctx: Any) -> Any:
         found = each(ctx)

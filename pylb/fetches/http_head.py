@@ -73,7 +73,7 @@ def url() -> Fetch:
 def query(options: Any = None) -> Fetch:
     """Query string, from the byte behind the first question mark; `with_qm` keeps the question mark.
 
-    Found but empty when there is no question mark.
+    Absent when there is no question mark.
     """
     if options is not None and octets(options) not in (b"", b"with_qm"):
         raise ValueError(f"expects 'with_qm', got '{octets(options).decode(errors='replace')}'")
@@ -84,7 +84,7 @@ def query(options: Any = None) -> Fetch:
         if not request:
             return request
         found = uri.query(request.target)
-        return b"" if found is None else prefix + found
+        return MISS if found is None else prefix + found
 
     return read
 
@@ -241,11 +241,13 @@ def http_first_req() -> Fetch:
 
 @fetch("status", out="int", scope=Scope.RESPONSE_INFO)
 def status() -> Fetch:
-    """Status code of the response."""
+    """Status code of the response; in log lines only of a server's one (`txn.status` knows the others)."""
 
     def read(ctx: Any) -> Any:
         response = ctx.response or awaited(ctx)
-        return response.status if response else response
+        if not response:
+            return response
+        return response.status if response.head_size or not ctx.end else MISS
 
     return read
 

@@ -118,6 +118,19 @@ class H1Side:
         self.left = left - size
         return data
 
+    def collected(self) -> tuple[bytes, bool, bool]:
+        """The payload that is in the buffer, whether it is all of it, and whether its chunks are wrong. It stays there:
+        what rules have seen is read when it is sent."""
+        data = self.buffer
+        if self.body_done:
+            return b"", True, False
+        if self.chunks is not None:
+            reader = ChunkedReader(self.limits)
+            payload = reader.feed(data)
+            return payload, reader.done, bool(reader.error)
+        left = self.left
+        return (data, False, False) if left == UNTIL_CLOSE else (data[:left], left <= len(data), False)
+
     def _dechunk(self, data: bytes) -> bytes | None:
         chunks = self.chunks
         assert chunks is not None

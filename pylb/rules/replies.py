@@ -167,6 +167,7 @@ class Written:
         self.type = field(b"content-type", content_type) if content_type else None
 
     def render(self, stream: Any) -> Response:
+        stream.status = self.status  # %ST is known to the formats
         fields = [
             field(name, value) for name, make in self.fields if (value := make(stream))
         ]  # empty ones are left out

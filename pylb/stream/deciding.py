@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from pylb.clock import clock
 from pylb.engine.step import KILLED, STOPPING, Coroutine, Part, Runner
-from pylb.http.h1_body import ChunkedReader
 from pylb.records.stream import Stream
 from pylb.rules.verdicts import Outcome, Verdict
 from pylb.server.assign import release
@@ -93,6 +92,7 @@ def decide_response(run: Runner, stream: Stream, worker: Worker, proxy: Any, ver
     stream.response_end = 0.0  # the server's answer counts as none: Tr is -1
     kind = verdict.kind
     response = None
+    stream.response = None  # nor is it there for what is answered
     if kind is Outcome.REPLY:
         mark(stream, ending.LOCAL, ending.HEADERS)
         response = verdict.reply.render(stream)
@@ -171,7 +171,7 @@ def _wait_response(run: Runner, stream: Stream, worker: Worker, verdict: Verdict
     while True:
         if conn.readable and len(back.buffer) < room:
             back.buffer += conn.read(room - len(back.buffer)) or b""
-        body, complete, broken = _collected(back)
+        body, complete, broken = back.collected()
         if broken or wait.over(clock.now):
             stream.response_end = 0.0
             back.reset()
@@ -196,19 +196,6 @@ def _wait_response(run: Runner, stream: Stream, worker: Worker, verdict: Verdict
             mark(stream, cause, ending.HEADERS)
             stream.keep = False
             return False
-
-
-def _collected(back: Any) -> tuple[bytes, bool, bool]:
-    """The payload in an endpoint's buffer, whether it is all of it, and whether its chunks are wrong. They are read
-    again when they are sent."""
-    data: bytes = back.buffer
-    if back.body_done:
-        return b"", True, False
-    if back.chunks is not None:
-        reader = ChunkedReader()
-        payload = reader.feed(data)
-        return payload, reader.done, bool(reader.error)
-    return data, 0 <= back.left <= len(data), False
 
 
 def buffered(run: Runner, stream: Stream, worker: Worker) -> Part[bool]:

@@ -56,6 +56,7 @@ def configuration() -> str:
     fronts |= {f"r_{status}": f"http-response set-status {status}" for status in STATUSES}
     fronts |= {f"a_{status}": AFTER.format(status) for status in STATUSES}
     fronts["names"] = NAMES
+    fronts["facts"] = FACTS
     fronts["numbers"] = "\n    ".join(
         f"http-request add-header x-{place}-{number} 1 if {{ int({number}) {pattern} }}"
         for place, pattern in enumerate(NUMBERS)
@@ -87,6 +88,17 @@ AFTER = """http-after-response set-status {}
 
 NAMES = """http-request add-header x-name <%[so_name]>
     http-response return status 200 content-type text/plain lf-string <%bi> if { path /here }"""
+
+FACTS = """log-format "%ST %[status] %[capture.res.ver] %[fe_id] %[be_id] <%[var(txn.query)]> [%ci:%cp ["
+    http-request set-var(txn.query) query
+    http-request set-var(txn.new) bool(true) if { path /replaced }
+    http-request add-header x-body "<%[req.body]|%[req.body_len]|%[req.body_size]|%[req.body_param(a)]>"
+    http-request deny if { path /denied }
+    http-request del-header xx- -m beg
+    http-response set-header y "<%[status]|%[capture.res.ver]|%[res.body]|%[res.body_len]|%[res.body_size]>"
+    http-response return status 200 content-type a/b lf-string <%[status]%[res.hdr(x)]%ST> if { var(txn.new) -m bool }
+    http-after-response set-header z "<%[status]|%[capture.res.ver]|%[res.body_len]|%[res.body_size]>"
+    """
 
 pair = paired(configuration())
 
@@ -187,3 +199,30 @@ def test_an_operator_says_nothing_about_ranges(pair: Pair) -> None:
 @pytest.mark.parametrize("path", ["/", "/here"])
 def test_a_socket_without_a_name_has_none_and_answers_know_the_connection_they_replace(pair: Pair, path: str) -> None:
     pair.same(lambda site: talk(site, "names", http("GET", path, "host: h", CLOSE)), script(OK))
+
+
+REQUESTS = {
+    "plain": http("GET", "/", "host: h", CLOSE),
+    "query": http("GET", "/?", "host: h", CLOSE),
+    "form": http("POST", "/?q", "host: h", "content-length: 7", CLOSE, body=b"a=1&b=2"),
+    "chunked": http("POST", "/", "host: h", "transfer-encoding: chunked", CLOSE, body=b"3\r\na=1\r\n0\r\n\r\n"),
+    "absolute": http("GET", "http://name/a", "host: name", CLOSE),
+    "head": http("HEAD", "/", "host: h", CLOSE),
+    "denied": http("POST", "/denied", "host: h", "content-length: 3", CLOSE, body=b"abc"),
+    "replaced": http("GET", "/replaced", "host: h", CLOSE),
+}
+RESPONSES = {**ANSWERS, "until-close": message("200 OK", "x: z", body=b"until the end")}
+
+
+@pytest.mark.parametrize("answer", RESPONSES)
+@pytest.mark.parametrize("name", REQUESTS)
+def test_what_rules_and_log_lines_know_of_messages(pair: Pair, name: str, answer: str) -> None:
+    """Bodies as far as they came along with the head; answers made here have no status in log lines."""
+
+    def origin(conversation: Conversation) -> None:
+        conversation.read_request()
+        head, end, body = RESPONSES[answer].partition(b"\r\n\r\n")
+        conversation.send(head + end + (b"" if name == "head" else body))
+        conversation.close()
+
+    pair.same(lambda site: talk(site, "facts", REQUESTS[name]), origin)

@@ -140,7 +140,7 @@ def del_header(words: Words, site: Site) -> Build:
         target = message(ctx)
         kept = [one for one in target.fields if not matches(one[0])]  # type: ignore[misc]
         if len(kept) < len(target.fields):
-            lost_host = target.fields and any(one[3] == HOST for one in target.fields)
+            lost_host = any(one[3] == HOST and matches(one[0]) for one in target.fields)  # type: ignore[misc]
             target.fields = kept
             if lost_host and site.place in REQUEST:
                 host_changed(target)
@@ -266,7 +266,7 @@ def _reframe(stream: Any, bodyless: bool) -> None:
             response.framing = None  # its field counts (%B) and is not sent
         if response.status < 200:
             stream.keep = False
-    elif stream.request.method != b"HEAD":
+    elif stream.request.method != b"HEAD" and not stream.request.silent:
         response.chunked = False  # the body stays away: it is the length that is 0
         response.fields = [one for one in response.fields if one[3] not in (CONTENT_LENGTH, TRANSFER_ENCODING)]
         response.framing = field(b"content-length", b"0")

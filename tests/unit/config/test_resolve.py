@@ -54,7 +54,14 @@ def test_a_frontend_without_bind_is_told() -> None:
 def test_numbers_of_proxies_skip_the_ones_that_are_taken() -> None:
     config = parse_text("backend a\nbackend b\n id 1\nbackend c\nbackend d\n id 7\nbackend e\n", environment={})
     resolve(config)
-    assert [proxy.number for proxy in config.proxies] == [2, 1, 3, 7, 4]
+    assert [proxy.number for proxy in config.proxies] == [2, 1, 4, 7, 6]
+
+
+def test_with_a_runtime_socket_the_process_is_number_one() -> None:
+    for line in ("stats socket /tmp/s", "stats timeout 5s", "stats maxconn 5"):
+        config = parse_text(f"global\n {line}\nbackend a\nbackend b\n", environment={})
+        resolve(config)
+        assert [proxy.number for proxy in config.proxies] == [2, 3]
 
 
 def test_a_number_belongs_to_one_proxy() -> None:

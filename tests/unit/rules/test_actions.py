@@ -246,7 +246,7 @@ def test_a_body_is_waited_for_once() -> None:
     verdict = ruleset.run(stream)
     assert (verdict.kind, verdict.at) == (Outcome.WAIT, 1)
     assert (verdict.wait.kind, verdict.wait.seconds, verdict.wait.size) == ("body", 2.0, 10)
-    stream.request.body = bytes(12)
+    stream.request.body, stream.request.held = bytes(12), True
     assert ruleset.run(stream, verdict.at) is None
     assert fields(stream.request)[-1] == (b"len", b"12")
     assert ruleset.run(stream) is None
