@@ -11,6 +11,7 @@ from typing import Any
 
 from pylb.fetches.head import awaited, early, octets
 from pylb.http import uri
+from pylb.http.codec import is_preface
 from pylb.http.message import version_number
 from pylb.records.addresses import source
 from pylb.registry import fetch
@@ -228,7 +229,12 @@ def req_proto_http() -> Fetch:
 
     def read(ctx: Any) -> Any:
         request = ctx.request or early(ctx)
-        return True if request else request
+        if request:
+            return True
+        stream = ctx.stream
+        if stream is not None and is_preface(stream.data):
+            return True  # HTTP of another kind
+        return request
 
     return read
 

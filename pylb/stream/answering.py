@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pylb.clock import clock
 from pylb.engine.step import KILLED, READY, STOPPING, TIMEOUT, Coroutine, Runner
+from pylb.http.codec import is_preface
 from pylb.http.message import Refusal, Request, Response
 from pylb.mux.base import CLOSED
 from pylb.records.session import Session
@@ -134,8 +135,10 @@ def no_request(
     if silent or not status:
         stream.status = status
     else:
-        reply = frontend.replies.get(status) or frontend.replies[400]
-        yield from answer(run, stream, worker, reply.render(stream))
+        reply = (frontend.replies.get(status) or frontend.replies[400]).render(stream)
+        if is_preface(front.buffer):
+            stream.bytes_out += stored_size(reply)  # HAProxy has read it as a request
+        yield from answer(run, stream, worker, reply)
         finish(stream)
         yield from linger(run, front, worker)
         return

@@ -75,6 +75,9 @@ def tcp_session(run: Runner, conn: Transport, session: Session, worker: Worker, 
             if frontend.tcp_content is not None:
                 verdict = yield from inspect(run, stream, worker, frontend)
                 if verdict is UPGRADE:
+                    if session.listener.proto == "none":
+                        mark(stream, ending.PROXY, ending.REQUEST)
+                        return
                     upgraded = True
                     break
                 if verdict is not CONTINUE:
@@ -89,11 +92,14 @@ def tcp_session(run: Runner, conn: Transport, session: Session, worker: Worker, 
                 if not left(stream):
                     mark(stream, ending.SERVER, ending.CONNECT)
                 return
-            if backend.http:
+            if backend.http and session.listener.proto != "none":
                 upgraded = True
                 break
             stream.backend = backend
             enter(backend)
+            if backend.http:  # and the bind line says that nothing is made of its connections
+                mark(stream, ending.RESOURCES, ending.REQUEST)
+                return
             theirs = backend.config is not frontend.config and backend.tcp_content is not None
             if theirs and (yield from inspect(run, stream, worker, backend)) is not CONTINUE:
                 return

@@ -22,6 +22,7 @@ GET = http("GET", "/x", "host: h", LAST)
 TWO = http("GET", "/one", "host: h") + http("GET", "/two", "host: h", LAST)
 GARBAGE = b"\x16\x03\x01garbage\r\n\r\n"
 DENIED = http("GET", "/denied", "host: h", LAST)
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SENDS: dict[str, bytes] = {
     "get": GET,
     "two": TWO,
@@ -50,6 +51,11 @@ FRONTS: dict[str, str] = {
     "backend-rules": "default_backend judged",
     "down": "default_backend gone",
     "to-raw": "tcp-request inspect-delay 300ms\ntcp-request content switch-mode http if HTTP\ndefault_backend raw",
+    "bound": "bind 127.0.0.1:$(boundnone) proto none\ntcp-request inspect-delay 300ms\n"
+    "tcp-request content switch-mode http if HTTP\ndefault_backend web",
+    "implied": "bind 127.0.0.1:$(impliednone) proto none\ndefault_backend web",
+    "one": "bind 127.0.0.1:$(oneh1)\ntcp-request inspect-delay 300ms\n"
+    "tcp-request content switch-mode http proto h1 if HTTP\ntcp-request content reject\ndefault_backend web",
     "session": "tcp-request session reject\ndefault_backend raw",
     "session-accept": "tcp-request session accept\ntcp-request session reject\ndefault_backend raw",
     "response-accept": "default_backend accepts",
@@ -65,6 +71,7 @@ WEB: dict[str, str] = {
     "w-response-reject": "default_backend rejects",
     "w-response-accept": "default_backend accepts",
     "w-session": "tcp-request session reject\ndefault_backend web",
+    "w-h1": "bind 127.0.0.1:$(webh1) proto h1\ndefault_backend web",
     "w-switch": "tcp-request content switch-mode http\nhttp-request deny if { path /denied }\ndefault_backend web",
     "w-drop-response": "http-response deny if { res.hdr(x) -m found }\ndefault_backend web",
 }
@@ -134,6 +141,7 @@ web = paired(configuration("http", WEB), values=GONE)
 OK = response(b"hello")
 SILENT = ("session", "wsession")
 UPGRADED = ("default", "rule", "http", "always", "proto", "rules", "backend-rules", "down")
+BOUND = ("bound", "implied", "one", "to-raw")  # which have tests of their own
 INSPECTED = ("http", "rules")  # 2.6 forgets who has not said enough when the delay is over, without answer and log
 _COUNTS = re.compile(r"(?<= )\d+/\d+/\d+/\d+/\d+ \d+/\d+")
 
@@ -180,7 +188,7 @@ def told(line: str) -> str:
         if sent != "part"  # 2.6 answers 408 and logs, or does neither: it depends on when the bytes came
         and (name not in INSPECTED or sent != "nothing")
         and (name in UPGRADED or sent in ("get", "garbage", "nothing"))
-        and name != "to-raw"
+        and name not in BOUND
     ],
 )
 def test_a_connection_becomes_http(tcp: Pair, name: str, sent: str) -> None:
@@ -192,6 +200,20 @@ def test_a_connection_becomes_http(tcp: Pair, name: str, sent: str) -> None:
 def test_an_upgraded_connection_breaks_off_in_a_head(tcp: Pair, name: str) -> None:
     seen = tcp.same(lambda site: talk(site, name.replace("-", ""), SENDS["part"], end=True), greeting)
     assert seen["log"][0].endswith(" PR ")
+
+
+@pytest.mark.parametrize("sent", ["get", "garbage", "preface"])
+@pytest.mark.parametrize("port", ["boundnone", "impliednone"])
+def test_a_bind_line_can_forbid_the_upgrade(tcp: Pair, port: str, sent: str) -> None:
+    assert tcp.same(lambda site: talk(site, port, SENDS.get(sent, PREFACE)), greeting)["client"] == b""
+
+
+@pytest.mark.parametrize(("port", "fixture"), [("oneh1", "tcp"), ("proto", "tcp"), ("webh1", "web")])
+def test_the_preface_of_http2_is_no_request_where_http1_is_demanded(
+    request: pytest.FixtureRequest, port: str, fixture: str
+) -> None:
+    pair = request.getfixturevalue(fixture)
+    assert pair.same(lambda site: talk(site, port, PREFACE), greeting)["client"].startswith(b"HTTP/1.1 400 ")
 
 
 def test_requests_have_no_way_to_a_backend_of_bytes(tcp: Pair) -> None:
