@@ -172,7 +172,7 @@ def unusual(run: Runner, stream: Stream, worker: Worker, response: Any) -> Part[
             if response.status >= 200:
                 return response
             following = stream.back.next_head() if stream.back.buffer else None
-            if following is None and not b"HTTP/1.".startswith(stream.back.buffer[:7]):
+            if following in (None, CLOSED) and not b"HTTP/1.".startswith(stream.back.buffer[:7]):
                 following = Refusal(502, "no response behind an interim one")
             if not isinstance(following, Refusal):  # garbage right behind it: the client sees the 502 alone
                 _interim(stream, worker, response)
