@@ -211,8 +211,8 @@ class HoldingOurs:
         self.settle()
 
     def close(self, number: int) -> None:
-        self.backend.counters.conn_cur -= 1
         release(self.open_streams.pop(number))
+        self.backend.counters.conn_cur -= 1
         self.settle()
 
     def command(self, what: str, server: str, value: str) -> None:
