@@ -41,8 +41,8 @@ CONNECTIONS = (
     Row(
         "max-session-srv-conns",
         "int?",
-        HARMLESS,
-        "Idle server connections kept for one client connection.",
+        FULL,
+        "Idle server connections that a client's connection may have of its own, 5 unless given.",
         loose=True,
     ),
     Row(

@@ -223,6 +223,7 @@ class Configuration:
         self.tails: dict[tuple[object, ...], Tail] = {}  # of server lines, by their words (server/templates.py)
         self.certificates: dict[str, Span] = {}  # files that bind lines have loaded, and where first
         self.pieces: dict[str, Piece] = {}  # the same of single options, by name
+        self.marks = False  # rules set marks on connections to servers (rules/actions/marks.py)
 
     def use(self, word: Word, span: Span) -> Use:
         """Notes that a registered word occurs. Whoever looks a word up calls this, so that a word which is not acted

@@ -278,8 +278,9 @@ FLAGS: tuple[tuple[str, tuple[str, ...], Status, str], ...] = (
     (
         "prefer-last-server",
         BACK,
-        HARMLESS,
-        "A client's next request goes to the same server where nothing else decides.",
+        FULL,
+        "A client that has a connection of its own to a server (http-reuse never, NTLM) stays there, unless its cookie, "
+        "a rule or a hash decides.",
     ),
     (
         "socket-stats",

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from pylb.server import retries
+from pylb.server import pool, retries
 from pylb.server.waiting import Queue, leave
 
 if TYPE_CHECKING:
@@ -67,6 +67,11 @@ class Assignment:
                 if status != FULL or not self.redispatch:
                     return status
                 retries.move(stream, server)
+                return self.reassign(stream)
+        if backend.http and stream.front.own is not None:
+            server = pool.preferred(stream, backend)
+            if server is not None:
+                return self._direct(stream, server)
         return self.reassign(stream)
 
     def reassign(self, stream: Any, avoid: Server | None = None) -> int:

@@ -169,7 +169,7 @@ def option_persist(line: Line) -> None:
     line.set(not line.negated)
 
 
-@keyword("max-keep-alive-queue", places=BACK, usage="<value>", status=Status.HARMLESS, note="no server is preferred")
+@keyword("max-keep-alive-queue", places=BACK, usage="<value>")
 def max_keep_alive_queue(line: Line) -> None:
     """Queue length of a server beyond which a kept connection to it is given up for another server; -1 is any."""
     text = line.args().next("'max-keep-alive-queue' expects expects an integer value (or -1 to disable)")

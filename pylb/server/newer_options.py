@@ -55,8 +55,6 @@ def idle_ping(words: Words, server: ServerLine) -> None:
 @server_option(
     "pool-conn-name",
     usage="<expression>",
-    status=Status.UNSAFE,
-    note="connections have no names: requests of different ones share them",
 )
 def pool_conn_name(words: Words, server: ServerLine) -> None:
     """A name for the connections of the pool: only requests for which the expression gives the same one use them."""

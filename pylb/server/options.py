@@ -44,9 +44,9 @@ for _name, _doc in (
     number(_name, optional=_name != "pool-max-conn", status=Status.FULL, note="", doc=_doc)
 number(
     "pool-low-conn",
-    status=Status.HARMLESS,
-    note="one worker has nobody to take them from",
-    doc="Idle connections below which other threads do not take any.",
+    status=Status.FULL,
+    note="",
+    doc="Connections that are kept, in use or idle, also when fewer were needed at a time lately.",
 )
 number(
     "max-reuse",

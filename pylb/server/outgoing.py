@@ -6,17 +6,20 @@ failure is the OSError of the call at fault; the stream retries or answers 503 a
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from pylb.config.words import Line
 from pylb.errors import NOWHERE
 from pylb.http.lists import items
 from pylb.listener.sockets import signature
 from pylb.records.addresses import source, unpack
-from pylb.sample import logformat
+from pylb.sample import expression, logformat
 from pylb.sample.scopes import Point
 from pylb.sample.site import Site
 from pylb.server.places import numeric, unix_address
@@ -37,11 +40,14 @@ RESET: Final = b"\x01\0\0\0\0\0\0\0"  # struct linger: on, 0 seconds
 
 MOST_PORTS: Final = 1024  # of a range, tried for one connect
 
+MARKS: Final = ("bc_mark", "bc_tos")  # what rules leave in `stream.overrides` for connections to servers
+
 _HEADER: Final = re.compile(r"hdr_ip\(\s*([^,()\s]+)\s*(?:,\s*([+-]?\d+)\s*)?\)?")
 
 
 def equip(server: Server, program: Any) -> None:
     """Settles what connections to this server begin with; again when its address changes family."""
+    server.marked = server.family != socket.AF_UNIX and getattr(getattr(program, "config", None), "marks", False)
     server.prepare = prepare(server, program)
     server.attempts = attempts(server)
     server.impersonates = impersonates(server)
@@ -49,6 +55,17 @@ def equip(server: Server, program: Any) -> None:
     if proxy is not None:
         server.socks = _socks(proxy)
     server.records = tuple(_records(server, program))
+    if "pool-conn-name" in server.values:
+        server.named = _name(server, program)
+    server.settle()
+
+
+def _name(server: Server, program: Any) -> Callable[[Any], Any]:
+    """`pool-conn-name`: the expression whose value tells connections apart."""
+    span = server.line.span if server.line is not None else NOWHERE
+    site = Site(program.config, server.backend.config, "server", Point.BE_SERVER, span, "pool-conn-name")
+    line = Line(["server", server.values["pool-conn-name"]], [span, span], program.config, server.backend.config, "")
+    return expression.parse(line.args(), site).compile_as("bin", program)
 
 
 def _socks(proxy: Address) -> Any:
@@ -64,6 +81,8 @@ def prepare(server: Server, program: Any) -> Prepare | None:
     options = _options(server, program)
     if options:
         steps.append(_setting(options))
+    if server.marked:
+        steps.append(_mark)
     origin = _settings_of_source(server)
     if origin is not None:
         steps.append(origin)
@@ -99,6 +118,23 @@ def _setting(options: list[tuple[int, int, Any]]) -> Prepare:
                     raise
 
     return run
+
+
+def _mark(sock: Any, session: Any) -> None:
+    """`set-bc-mark`, `set-bc-tos`. What the kernel does not grant is left out, as in HAProxy."""
+    stream = session.current
+    chosen = None if stream is None else stream.overrides
+    if not chosen:
+        return
+    with contextlib.suppress(OSError):
+        if "bc_mark" in chosen:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, chosen["bc_mark"].to_bytes(4, sys.byteorder))
+    with contextlib.suppress(OSError):
+        if "bc_tos" in chosen:
+            if sock.family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, chosen["bc_tos"])
+            else:
+                sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, chosen["bc_tos"])
 
 
 def _options(server: Server, program: Any) -> list[tuple[int, int, Any]]:

@@ -74,6 +74,7 @@ def locate(server: Server, packed: bytes, *, port: int | None = None, relative: 
     else:
         server.destination = None
         server.sockaddr = ip_address(packed, server.port)
+    server.settle()
     persistence = server.backend.persistence
     if persistence is not None:
         persistence.moved(server)

@@ -56,19 +56,24 @@ class Server:
         "attempts",  # local ports that a connect may try
         "alive",  # up for persistence at the last refresh: neither down nor in maintenance
         "line",  # config.model.ServerLine
+        "marked",  # rules may set marks on its connections (set-bc-mark, set-bc-tos)
         "maxconn",  # 0: no limit
         "maxqueue",  # 0: no limit
         "minconn",
         "name",
+        "named",  # function(stream) -> bytes: the name of its connection (pool-conn-name), or None
+        "needed",  # connections that were in use at a time lately (server/pool.py)
         "number",  # 0-based position in the backend
         "observers",  # functions(server, cause) called after a state change
         "operation",  # state.Operation: stopped, starting, running, stopping
+        "particular",  # its connections differ: destination, or what they begin with
         "pinned",  # rules, expressions or tracking servers of the configuration name it: it cannot be removed
         "pool_limit",  # idle connections kept
         "pool_max",  # pool-max-conn: -1 no limit of its own
         "most_heads",  # requests that one connection may carry (max-reuse), infinity without a limit
         "port",
         "proxy_options",  # proxy-v2-options words
+        "purge_at",  # when idle connections are looked at again
         "queue",  # server.waiting.Queue: streams that wait for this very server
         "records",  # (type, function(stream) -> bytes) of set-proxy-v2-tlv-fmt
         "redirect",  # redir prefix as bytes, or b""
@@ -109,6 +114,11 @@ class Server:
         self.prepare: Callable[[Any, Any], None] | None = None
         self.attempts = 1
         self.impersonates = ""
+        self.marked = False
+        self.named: Callable[[Any], Any] | None = None
+        self.particular = False
+        self.needed = 0
+        self.purge_at = 0.0
         self.socks: Any = None
         self.records: tuple[tuple[int, Callable[[Any], bytes]], ...] = ()
         self.send_proxy = 0
@@ -157,6 +167,12 @@ class Server:
     def sockaddr_for(self, session: Any) -> Any:
         """Where to connect for this client: the fixed address, or the mapped one."""
         return self.destination(session) if self.destination is not None else self.sockaddr
+
+    def settle(self) -> None:
+        """Whether its connections differ from each other, so that each request has to find one that fits."""
+        self.particular = bool(
+            self.destination is not None or self.send_proxy or self.impersonates or self.named or self.marked
+        )
 
     def limit(self) -> int:
         """How many streams it may serve now (`maxconn`, between minconn and maxconn by the backend's load); 0: any."""

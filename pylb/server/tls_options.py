@@ -184,8 +184,8 @@ flag(
     "strict-maxconn",
     "strict-maxconn",
     True,
-    status=Status.UNSAFE,
-    note="idle connections are not counted",
+    status=Status.PARTIAL,
+    note="idle connections that clients keep for themselves are not counted",
     doc="Counts idle connections against `maxconn`, too: never more connections than that.",
 )
 choice(

@@ -16,7 +16,7 @@ from pylb.http.message import Refusal, Response
 from pylb.http.upgrade import judge_switch
 from pylb.mux.base import CLOSED
 from pylb.records.stream import Stream
-from pylb.server import retries
+from pylb.server import pool, retries
 from pylb.server.assign import release
 from pylb.stream import ending
 from pylb.stream.answering import fail
@@ -29,6 +29,7 @@ from pylb.stream.reaching import reach_again
 if TYPE_CHECKING:
     from pylb.stream.worker import Worker
 
+CHALLENGES: Final = (401, 407)
 IDEMPOTENT: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"))
 
 
@@ -170,6 +171,8 @@ def unusual(run: Runner, stream: Stream, worker: Worker, response: Any) -> Part[
                 response = refusal
                 continue
             if response.status >= 200:
+                if response.status in CHALLENGES:
+                    pool.challenged(stream, response)
                 return response
             following = stream.back.next_head() if stream.back.buffer else None
             if following in (None, CLOSED) and not b"HTTP/1.".startswith(stream.back.buffer[:7]):

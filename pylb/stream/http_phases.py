@@ -185,7 +185,7 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
     back = None
     keep_server = backend.keep_alive and frontend.keep_servers
     assignment = backend.assignment
-    if backend.imposes:
+    if backend.imposes or front.own is not None:
         if backend.replays and not front.body_done:
             keep(stream, worker)
         outcome = assignment.assign(stream)
@@ -224,7 +224,7 @@ def exchange(run: Runner, stream: Stream, worker: Worker) -> Coroutine:
                 response = back.next_head()
     else:
         response = yield from until_response(run, stream, worker)
-    if response.__class__ is not Response or response.status < 200:
+    if response.__class__ is not Response or not 200 <= response.status < 401:
         response = yield from unusual(run, stream, worker, response)
         if response is None:
             return

@@ -58,6 +58,8 @@ def reach(run: Runner, stream: Stream, worker: Worker, outcome: int | None) -> P
             return back
         if not stream.connect_start:  # tries on the same server are one connect: Tc, not Tw
             stream.connect_start = clock.now
+        if "strict-maxconn" in stream.server.values:
+            pool.make_room(stream.server)
         transport = open_transport(stream.server, stream.session, worker.poller)
         code = 0
         if isinstance(transport, Transport):
@@ -153,8 +155,7 @@ def send_head(stream: Stream, back: H1Back) -> None:
     if request.complete and back.chunk_out:
         head += back.last_chunk(stream.front.trailers())
         back.chunk_out = False
-    if back.heads == 1 and (server.send_proxy or server.impersonates):
-        back.private = True
+    if back.heads == 1 and server.particular:
         back.opening = pool.identity(stream, server)
         if server.send_proxy:
             head = proxy_protocol.build(stream, server) + head

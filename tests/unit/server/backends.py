@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from pylb import standard
@@ -52,6 +53,7 @@ class Stream:
         self.backend = backend
         self.request = Request(b"GET", b"/", 11, [field(*pair) for pair in headers])
         self.session = self
+        self.front: Any = SimpleNamespace(own=None)
         self.src: bytes | None = b"\x7f\0\0\1"
         self.server: Any = None
         self.slot: Any = None
