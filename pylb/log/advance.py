@@ -1,9 +1,9 @@
-"""Lines that are written before the end of their stream: when the response head (mode tcp: the server's connection) is
-there.
+"""Lines that are written before the end of their stream: at its begin, where the frontend has no format, or when the
+response head (mode tcp: the server's connection) is there.
 
-That is so with `option logasap`, and for formats without anything that only the end knows (sizes, timers, counts). What
-has no such moment, an answer of the proxy's own for instance, has its line at the end. With `option dontlog-normal` a
-stream that is in order so far may still fail: then its line comes at the end.
+The latter is so with `option logasap`, and for formats without anything that only the end knows (sizes, timers,
+counts). What has no such moment, an answer of the proxy's own for instance, has its line at the end. With `option
+dontlog-normal` a stream that is in order so far may still fail: then its line comes at the end.
 """
 
 from __future__ import annotations
@@ -11,13 +11,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pylb.http.h1_body import ChunkedReader
-from pylb.log.levels import SILENT
+from pylb.log.levels import INFO, SILENT
 from pylb.log.logger import Logger
 
 if TYPE_CHECKING:
     from pylb.records.stream import Stream
 
 _classes: dict[type, type] = {}
+
+
+class ConnectLogger(Logger):
+    """The log of a frontend without any format. Lives as long as the program.
+
+    A stream is announced when it begins, whatever the options and levels say of its end. A request that could not be
+    read was no stream: it has its line from `error-log-format` or none.
+    """
+
+    __slots__ = ()
+
+    def emit(self, stream: Stream) -> None:
+        if not stream.end:
+            self._put(INFO, self.format(stream), None)
+            self.count += 1
+        elif self.error_format is not None and stream.request is None and stream.frontend.http:
+            Logger.emit(self, stream)
 
 
 def _unlogged(kind: type) -> type:

@@ -287,7 +287,7 @@ def build(proxy_config: ProxyConfig, program: Any) -> Logger | None:
         return None
     asap = chosen is not None and _in_advance(proxy_config, lines, [parsed, *more.values()])
     made = _destinations(lines, proxy_config, program, structured)
-    logger = _class(proxy_config, asap=asap)(made, write, _limit(lines))
+    logger = _class(proxy_config, early=chosen is None, asap=asap)(made, write, _limit(lines))
     logger.error_format = error_format
     logger.skip_empty = proxy_config.option("dontlognull")
     logger.failures_only = proxy_config.option("dontlog-normal")
@@ -297,7 +297,8 @@ def build(proxy_config: ProxyConfig, program: Any) -> Logger | None:
     logger.asap = asap
     logger.needs_source = parsed is not None and wants_source(parsed)
     formats = ("log-format", *more)
-    logger.needs_local = any(_says_local(line.text) for name in formats if (line := proxy_config.get(name)) is not None)
+    texts = [line.text for name in formats if (line := proxy_config.get(name)) is not None]
+    logger.needs_local = chosen is None or any(map(_says_local, texts))
     logger.settle()
     logger.choose(proxy_config.get("log-steps") or ())
     for name in proxy_config.get("do-log profiles") or ():
@@ -307,16 +308,16 @@ def build(proxy_config: ProxyConfig, program: Any) -> Logger | None:
     return logger
 
 
-def _class(proxy_config: ProxyConfig, *, asap: bool) -> type[Logger]:
+def _class(proxy_config: ProxyConfig, *, early: bool, asap: bool) -> type[Logger]:
     if proxy_config.get("log-steps"):
         from pylb.log.steps import SteppedLogger  # which is built on this module
 
         return SteppedLogger
-    if asap:
-        from pylb.log.advance import AdvanceLogger  # as above
+    if not (early or asap):
+        return Logger
+    from pylb.log.advance import AdvanceLogger, ConnectLogger  # as above
 
-        return AdvanceLogger
-    return Logger
+    return ConnectLogger if early else AdvanceLogger
 
 
 def _in_advance(proxy_config: ProxyConfig, lines: list[LogLine], parsed: list[Format | None]) -> bool:

@@ -68,6 +68,9 @@ def tcp_session(run: Runner, conn: Transport, session: Session, worker: Worker, 
     process.req_total += 1
     front = stream.front = RawFront(conn, session.accept_time + session.handshake_time)
     stream.data = rest
+    if frontend.log_early and frontend.log is not None:
+        frontend.log.emit(stream)
+        stream.logged = True
     back: Transport | None = None
     upgraded = False
     try:

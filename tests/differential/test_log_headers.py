@@ -39,6 +39,11 @@ HTTP_SWITCHES = SWITCHES | {
     "identified": "unique-id-format %{+X}o-%ci-%rc\n    unique-id-header X-Unique\n"
     '    log-format "%ID %[unique-id] %hr"\n    capture request header x-unique len 30',
 }
+UNFORMATTED = {
+    **{name: SWITCHES[name] for name in ("plain", "asap", "abnormal", "apart", "quiet", "unread")},
+    "structured": 'log-format-sd "[a]"',
+    "unique": "unique-id-format %rc",
+}
 
 
 def frontend(name: str, entries: list[str], *more: str) -> str:
@@ -54,6 +59,16 @@ def switched(mode: str, log: str, table: dict[str, str]) -> str:
     )
 
 
+def unformatted() -> str:
+    """Frontends without any format, whose lines announce connections."""
+    return "".join(
+        f"frontend {mode}_none_{name} from plain\n    mode {mode}\n    bind 127.0.0.1:$({mode}_none_{name})\n"
+        f"    {text}\n    log 127.0.0.1:$(syslog) format rfc5424 local0\n    default_backend of_{mode}\n"
+        for mode in ("http", "tcp")
+        for name, text in UNFORMATTED.items()
+    )
+
+
 def configuration(global_words: str = "", rest: str = "") -> str:
     every = [f"format {form} local0" for form in FORMATS]
     levels = "".join(f"    http-request set-log-level {n} if {{ path -m beg /{n} }}\n" for n in (*LEVELS, "silent"))
@@ -64,6 +79,7 @@ global
 {global_words}
 defaults plain
     mode http
+    timeout client 200ms
     timeout connect 1s
     timeout server 400ms
 defaults base
@@ -92,6 +108,7 @@ pair = paired(
         + frontend("samples", [f"format raw sample {ranges} {FACILITIES[n]}" for n, ranges in enumerate(SAMPLES)])
         + switched("http", "option httplog", HTTP_SWITCHES)
         + switched("tcp", "option tcplog", SWITCHES)
+        + unformatted()
         + """
 backend of_http from plain
     server s1 127.0.0.1:$(s1)
@@ -223,3 +240,16 @@ def test_what_the_options_leave(pair: Pair, front: str, talk: str) -> None:
         return [untimed(line.decode("latin-1")) for line in sent(site, front, data, count)]
 
     assert len(pair.same(scenario, script)) == count
+
+
+@pytest.mark.parametrize("switch", UNFORMATTED)
+@pytest.mark.parametrize(("mode", "talk"), [("http", "served"), ("http", "not readable"), ("tcp", "served")])
+def test_connections_are_announced_without_a_format(pair: Pair, mode: str, switch: str, talk: str) -> None:
+    data, script = TALKS[talk]
+    count = int(mode == "tcp" or talk == "served" or switch == "unread")
+
+    def scenario(site: Site) -> list[bytes]:
+        return sent(site, f"{mode}_none_{switch}", data, count)
+
+    seen = pair.same(scenario, script)
+    assert len(seen) == count
