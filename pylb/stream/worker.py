@@ -228,9 +228,15 @@ class Worker:
     # -- what streams ask
 
     def client_left(self, stream: Stream) -> bool:
-        """The client's side is closing: is that the end of the stream? A mere half-close only with abortonclose."""
+        """The client's side is closing: is that the end of the stream? A mere half-close only with abortonclose, or in
+        TCP mode of who has not said a word."""
         conn = stream.front.conn
-        return bool(conn.error) or conn.hung_up or "abortonclose" in stream.backend.options
+        if conn.error or conn.hung_up or "abortonclose" in stream.backend.options:
+            return True
+        if stream.request is not None or stream.data:
+            return False
+        stream.data = conn.read(self.input_size) or b""
+        return not stream.data
 
     def drop_silently(self, conn: Transport, hops: int = 0) -> None:
         """Forgets a connection without telling the client (`silent-drop`): no FIN, no RST leaves this host. With `hops`
