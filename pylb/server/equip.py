@@ -274,13 +274,17 @@ def _compile_rules(backend: Backend, rules: list[UseServer], program: Any) -> Ca
         compiled.append((rule.condition.compile(program), server, name))
     by_label = backend.by_label
     persist = backend.config.option("persist")
+    persistence = backend.persistence
+    forces = persistence.forces if persistence is not None and persistence.rules else None
 
     def choose(stream: Any) -> Server | None:
         for condition, fixed, name in compiled:
             if condition(stream) is not True:
                 continue
             server = fixed if fixed is not None else by_label.get(name(stream))  # type: ignore[misc]
-            if server is not None and (server.alive or persist):
+            if server is None:
+                return None  # a name that there is not ends the rules; a server that is down does not
+            if server.alive or persist or (forces is not None and forces(stream)):
                 return server
         return None
 

@@ -102,6 +102,10 @@ class Persistence:
     def forced(self, stream: Any) -> bool:
         return bool(stream.persist_rule == "force-persist")
 
+    def forces(self, stream: Any) -> bool:
+        """Whether a server that is down is to be used, before `lookup` has noted that."""
+        return self._rule(stream) == "force-persist"
+
     def lookup(self, stream: Any, chosen: Server | None = None) -> Server | None:
         """The server that the client's cookie demands. Sets `persist_rule`, `cookie_request`, `cookie_dates` and
         `persistent` of the stream, and takes out of the request what is not for servers. `chosen` by a use-server rule
