@@ -67,7 +67,7 @@ def maxconn(words: Words, bind: BindLine) -> None:
     bind.values["maxconn"] = value
 
 
-@bind_option("nice", usage="<-1024..1024>", status=Status.HARMLESS)
+@bind_option("nice", usage="<-1024..1024>", status=Status.HARMLESS, note="connections are served in turn")
 def nice(words: Words, bind: BindLine) -> None:
     """Scheduling weight of the connections of this line against other lines. Kept for `show`; every stream of pylb is
     served in turn."""
@@ -224,7 +224,12 @@ def expose_fd(words: Words, bind: BindLine) -> None:
     bind.values["expose-fd"] = True
 
 
-@bind_option("process", usage="all|odd|even|<number>[-<number>][/<threads>]", status=Status.HARMLESS)
+@bind_option(
+    "process",
+    usage="all|odd|even|<number>[-<number>][/<threads>]",
+    status=Status.HARMLESS,
+    note="one worker serves all lines",
+)
 def process(words: Words, bind: BindLine) -> None:
     """Workers that would serve this line, an old form of `thread`. Kept; the one worker serves it."""
     text = words.next("'process' : '' is not a valid number/range. It supports numbers from 1 to 1.")
@@ -240,7 +245,12 @@ def process(words: Words, bind: BindLine) -> None:
     )
 
 
-@bind_option("thread", usage="[<group>/]all|odd|even|<number>[-<number>][,...]", status=Status.HARMLESS)
+@bind_option(
+    "thread",
+    usage="[<group>/]all|odd|even|<number>[-<number>][,...]",
+    status=Status.HARMLESS,
+    note="one worker serves all lines",
+)
 def thread(words: Words, bind: BindLine) -> None:
     """Workers that would serve this line. Kept; the one worker serves it."""
     text = words.next("'' : '' is not a valid number/range. It supports numbers from 1 to 64.")
@@ -272,7 +282,7 @@ def _thread_set(words: Words, word: str, text: str, whole: str, highest: int) ->
     return min(values)
 
 
-@bind_option("shards", usage="<number>|by-thread|by-group", status=Status.HARMLESS)
+@bind_option("shards", usage="<number>|by-thread|by-group", status=Status.HARMLESS, note="one worker serves all lines")
 def shards(words: Words, bind: BindLine) -> None:
     """Into how many sockets the line would be split among workers. Kept; the one worker has one."""
     text = words.next("'shards' : missing value")

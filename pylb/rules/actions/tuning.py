@@ -35,7 +35,7 @@ def set_log_level(words: Words, site: Site) -> Build:
     return lambda program: act
 
 
-@action("set-nice", places=_STREAM, usage="<number>", status=Status.HARMLESS)
+@action("set-nice", places=_STREAM, usage="<number>", status=Status.HARMLESS, note="streams are served in turn")
 def set_nice(words: Words, site: Site) -> Build:
     """Scheduling priority of the stream from -1024 to 1024; streams here are all scheduled alike. Manual 4.2."""
     words.next("expects exactly 1 argument (integer value)")
