@@ -34,6 +34,7 @@ BODIES = {
     "denied": "http-request deny",
     "denied-buffered": "option http-buffer-request\n    http-request deny",
 }
+VALUES = (r"(.*) <\1>", r"(.*) \1", "b x", r"^b$ \0", r"(.+) %[path],\1")
 STATUSES = (201, 204, 304, 404)
 NUMBERS = (
     "le 3 4:6",
@@ -57,6 +58,7 @@ def configuration() -> str:
     fronts |= {f"a_{status}": AFTER.format(status) for status in STATUSES}
     fronts["names"] = NAMES
     fronts["facts"] = FACTS
+    fronts["values"] = "\n    ".join(f"http-request replace-value v{n} {rule}" for n, rule in enumerate(VALUES))
     fronts["numbers"] = "\n    ".join(
         f"http-request add-header x-{place}-{number} 1 if {{ int({number}) {pattern} }}"
         for place, pattern in enumerate(NUMBERS)
@@ -226,3 +228,10 @@ def test_what_rules_and_log_lines_know_of_messages(pair: Pair, name: str, answer
         conversation.close()
 
     pair.same(lambda site: talk(site, "facts", REQUESTS[name]), origin)
+
+
+@pytest.mark.parametrize("value", ["a, b,c", '"q, b", s', " b ,,b", "b", "", "a,b, b "])
+def test_items_of_a_value_are_replaced(pair: Pair, value: str) -> None:
+    """One that is replaced loses the blanks around it."""
+    fields = [f"v{number}: {value}" for number in range(len(VALUES))]
+    pair.same(lambda site: talk(site, "values", http("GET", "/p", "host: h", *fields, CLOSE)), script(OK))

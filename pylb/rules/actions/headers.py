@@ -162,14 +162,14 @@ def _replace(words: Words, site: Site, *, by_item: bool) -> Build:
     def build(program: Any) -> Callable[[Any], None]:
         render = text.compile(program)
 
-        def replaced(value: bytes, template: bytes) -> bytes:
+        def replaced(value: bytes, template: bytes) -> bytes | None:
             found = search(value)
-            return value if found is None else expand(template, found)
+            return None if found is None else expand(template, found)
 
-        def per_item(value: bytes, template: bytes) -> bytes:
+        def per_item(value: bytes, template: bytes) -> bytes | None:
             parts = items(value)
             changed = [replaced(part, template) for part in parts]
-            return value if changed == parts else _join_items(value, parts, changed)
+            return _join_items(value, parts, changed)
 
         rewrite = per_item if by_item else replaced
 
@@ -181,7 +181,7 @@ def _replace(words: Words, site: Site, *, by_item: bool) -> Build:
                     if template is None:
                         template = render(ctx)
                     value = rewrite(one[1], template)
-                    if value != one[1]:
+                    if value is not None and value != one[1]:
                         target.fields[index] = field(name, value)
 
         return _touching_host(name, site, change)
@@ -189,8 +189,9 @@ def _replace(words: Words, site: Site, *, by_item: bool) -> Build:
     return build
 
 
-def _join_items(value: bytes, parts: list[bytes], changed: list[bytes]) -> bytes:
-    """The field value with items exchanged where they stand; an exchanged one loses the blanks around it."""
+def _join_items(value: bytes, parts: list[bytes], changed: list[bytes | None]) -> bytes:
+    """The field value with items exchanged where they stand; an exchanged one loses the blanks around it, even if it
+    has not changed."""
     out = []
     at = 0
     for old, new in zip(parts, changed, strict=True):
@@ -198,7 +199,7 @@ def _join_items(value: bytes, parts: list[bytes], changed: list[bytes]) -> bytes
         end = found + len(old)
         stop = value.find(b",", end)
         stop = len(value) if stop < 0 else stop
-        out.append(value[at:stop] if new == old else new)
+        out.append(value[at:stop] if new is None else new)
         at = stop + 1
     return b",".join(out)
 

@@ -102,7 +102,8 @@ def set_uri(words: Words, site: Site) -> Build:
 
 @action("set-method", places=REQUEST, usage="<format>")
 def set_method(words: Words, site: Site) -> Build:
-    """Replaces the method. Manual 4.2."""
+    """Replaces the method. The fetch `method` and `METH_GET` and its like see the new one (in HAProxy the client's).
+    Manual 4.2."""
     text = take_format(words, site, _ONE)
     if words.peek() is not None and words.peek() not in ("if", "unless"):
         words.fail(_ONE, last=False)
