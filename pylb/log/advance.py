@@ -31,8 +31,10 @@ class ConnectLogger(Logger):
 
     def emit(self, stream: Stream) -> None:
         if not stream.end:
-            self._put(INFO, self.format(stream), None)
-            self.count += 1
+            if stream.request is None or stream.frontend.http or stream.session.streams != 2:
+                self._put(INFO, self.format(stream), None)
+                self.count += 1
+            # else the connection, announced when it was TCP, has become HTTP
         elif self.error_format is not None and stream.request is None and stream.frontend.http:
             Logger.emit(self, stream)
 

@@ -39,6 +39,12 @@ HTTP_SWITCHES = SWITCHES | {
     "identified": "unique-id-format %{+X}o-%ci-%rc\n    unique-id-header X-Unique\n"
     '    log-format "%ID %[unique-id] %hr"\n    capture request header x-unique len 30',
 }
+BECOMING = {
+    "announced": "",
+    "logged": "option tcplog",
+    "asap": "option tcplog\n    option logasap",
+    "early": 'log-format "%ci %b"',
+}
 UNFORMATTED = {
     **{name: SWITCHES[name] for name in ("plain", "asap", "abnormal", "apart", "quiet", "unread")},
     "structured": 'log-format-sd "[a]"',
@@ -109,6 +115,11 @@ pair = paired(
         + switched("http", "option httplog", HTTP_SWITCHES)
         + switched("tcp", "option tcplog", SWITCHES)
         + unformatted()
+        + "".join(
+            f"frontend becomes_{name} from plain\n    mode tcp\n    bind 127.0.0.1:$(becomes_{name})\n    {text}\n"
+            f"    log 127.0.0.1:$(syslog) format short local0\n    default_backend of_http\n"
+            for name, text in BECOMING.items()
+        )
         + """
 backend of_http from plain
     server s1 127.0.0.1:$(s1)
@@ -253,3 +264,16 @@ def test_connections_are_announced_without_a_format(pair: Pair, mode: str, switc
 
     seen = pair.same(scenario, script)
     assert len(seen) == count
+
+
+@pytest.mark.parametrize("name", BECOMING)
+def test_connections_that_become_http_have_a_line_for_each_request(pair: Pair, name: str) -> None:
+    def scenario(site: Site) -> list[str]:
+        before = len(site.syslog.datagrams)
+        with RawClient(site.port(f"becomes_{name}")) as client:
+            client.send(http("GET", "/1", "host: h")).read_reply()
+            client.send(http("GET", "/2", "host: h", "connection: close")).read_all()
+        wait_until(lambda: len(site.syslog.datagrams) >= before + 2, 5.0, "2 lines")
+        return [untimed(line) for line in site.syslog.lines[before:]]
+
+    assert len(pair.same(scenario)) == 2
