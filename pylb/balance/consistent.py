@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _SPACE: Final = 1 << 32
 
+CROWD: Final = 100_000  # points from which on memory counts more than a tenth of a microsecond
 BLOCK: Final = 512  # points of a block when the ring is made; a block of twice as many is cut in two
 
 
@@ -33,7 +34,7 @@ class Ring:
     __slots__ = ("bases", "capacity", "keys", "last", "owners", "size", "tops", "weights")
 
     def __init__(self) -> None:
-        self.keys: list[array[int]] = []  # per block, sorted
+        self.keys: list[list[int] | array[int]] = []  # per block, sorted
         self.owners: list[list[Server]] = []
         self.tops: list[int] = []
         self.weights: dict[Server, int] = {}  # points of each server that has any
@@ -58,7 +59,8 @@ class Ring:
         mask = (1 << shift) - 1
         for start in range(0, len(mixed), BLOCK):
             part = mixed[start : start + BLOCK]
-            self.keys.append(array("I", [each >> shift for each in part]))
+            keys = [each >> shift for each in part]
+            self.keys.append(keys if len(mixed) < CROWD else array("I", keys))
             self.owners.append([servers[each & mask] for each in part])
             self.tops.append(part[-1] >> shift)
         self.size = len(mixed)
@@ -96,7 +98,7 @@ class Ring:
         tops = self.tops
         self.size += 1
         if not tops:
-            self.keys.append(array("I", (key,)))
+            self.keys.append([key])
             self.owners.append([server])
             tops.append(key)
             return

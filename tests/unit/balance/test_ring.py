@@ -68,13 +68,14 @@ CHANGES = st.lists(st.tuples(st.integers(0, 5), st.sampled_from((0, 0, 1, 3, 16,
 IDS = (1, 2, 3, 700, 2**20 - 1, 2**20 + 1)
 
 
-@given(CHANGES, st.booleans(), st.lists(st.integers(0, 2**32 - 1), min_size=4, max_size=4))
+@given(CHANGES, st.sampled_from((0, 10**6)), st.booleans(), st.lists(st.integers(0, 2**32 - 1), min_size=4, max_size=4))
 @settings(max_examples=60, deadline=None)
 def test_changes_leave_the_points_that_a_list_would_have(
-    changes: list[tuple[int, int]], filled: bool, values: list[int]
+    changes: list[tuple[int, int]], crowd: int, filled: bool, values: list[int]
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(consistent, "BLOCK", 8)
+        patch.setattr(consistent, "CROWD", crowd)
         servers = [Some(number) for number in IDS]
         ring: Any = Ring()
         plain = Plain()
@@ -163,8 +164,8 @@ def test_a_server_moves_when_what_places_it_has_changed() -> None:
     server.address = ADDRESS
     ring = Ring()
     ring.extend({server: 16})
-    before = ring.keys[0].tolist()
+    before = list(ring.keys[0])
     server.address = bytes((192, 0, 2, 8))
     ring.change(server, 16)
     assert ring.size == 16
-    assert not set(before) & set(ring.keys[0].tolist())
+    assert not set(before) & set(ring.keys[0])
