@@ -128,7 +128,6 @@ ROWS: Final[dict[Scope, tuple[Row, ...]]] = {
         Row("fc.timer.handshake", "int", "Milliseconds that handshakes with the client took."),
         Row("fc_err_name", "str", "Symbolic name of the error of the client's connection."),
         Row("fc_nb_streams", "int", "State of the client's multiplexed connection."),
-        Row("fc_saved_syn", "bin", "The client's SYN packet (bind option tcp-ss)."),
     ),
     Scope.INTERNAL: (
         Row("cpu_calls, cpu_ns_avg, cpu_ns_tot, lat_ns_avg, lat_ns_tot", "int", "Processing time of the stream."),

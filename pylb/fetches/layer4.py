@@ -425,3 +425,23 @@ for _name, _peer, _port, _doc in (
     ("bc_src_port", False, True, "Local port of the connection to the server."),
 ):
     fetch(_name, out="int" if _port else "addr", scope=Scope.RESPONSE_INFO, doc=_doc)(_backward(_peer, _port))
+
+
+TCP_SAVED_SYN = 28
+
+
+@fetch("fc_saved_syn", out="bin", scope=Scope.CLIENT)
+def fc_saved_syn() -> Fetch:
+    """The client's SYN packet, as the bind option `tcp-ss` has the kernel save it: from the IP header on with 1, from
+    the Ethernet header on with 2. The kernel gives it once; nothing where it was not saved. Newer than HAProxy 3.2."""
+
+    def read(ctx: Any) -> Any:
+        sock = _client_socket(ctx)
+        if sock is None:
+            return MISS
+        try:
+            return sock.getsockopt(socket.IPPROTO_TCP, TCP_SAVED_SYN, 512) or MISS
+        except OSError:
+            return MISS
+
+    return read

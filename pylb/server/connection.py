@@ -41,7 +41,7 @@ def _open(server: Server, session: Any) -> Any:
     if server.socks is not None:
         family = _family(server.socks)
     try:
-        sock = new_socket(family)
+        sock = new_socket(family) if server.opener is None else server.opener(family, session)
     except OSError as failure:
         return failure.errno or errno.EIO
     try:

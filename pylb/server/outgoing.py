@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from pylb.config.words import Line
-from pylb.errors import NOWHERE
+from pylb.errors import NOWHERE, ConfigError
 from pylb.http.lists import items
 from pylb.listener.sockets import signature
 from pylb.records.addresses import source, unpack
 from pylb.sample import expression, logformat
 from pylb.sample.scopes import Point
 from pylb.sample.site import Site
+from pylb.server import namespaces
 from pylb.server.places import numeric, unix_address
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ def equip(server: Server, program: Any) -> None:
     server.marked = server.family != socket.AF_UNIX and getattr(getattr(program, "config", None), "marks", False)
     server.prepare = prepare(server, program)
     server.attempts = attempts(server)
+    try:
+        server.opener = namespaces.opener(server, getattr(program, "config", None))
+    except OSError:
+        raise ConfigError(f"Cannot open namespace '{server.values['namespace']}'.") from None
     server.impersonates = impersonates(server)
     proxy = server.values.get("socks4")
     if proxy is not None:

@@ -64,6 +64,7 @@ class Server:
         "named",  # function(stream) -> bytes: the name of its connection (pool-conn-name), or None
         "needed",  # connections that were in use at a time lately (server/pool.py)
         "number",  # 0-based position in the backend
+        "opener",  # None, or function(family, session) -> socket in another namespace (server/namespaces.py)
         "observers",  # functions(server, cause) called after a state change
         "operation",  # state.Operation: stopped, starting, running, stopping
         "particular",  # its connections differ: destination, or what they begin with
@@ -115,6 +116,7 @@ class Server:
         self.attempts = 1
         self.impersonates = ""
         self.marked = False
+        self.opener: Callable[[int, Any], Any] | None = None
         self.named: Callable[[Any], Any] | None = None
         self.particular = False
         self.needed = 0

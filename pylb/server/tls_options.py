@@ -274,9 +274,10 @@ def resolvers(words: Words, server: ServerLine) -> None:
     server.values["resolvers"] = "" if words.end else words.next()
 
 
-@server_option("namespace", usage="<name>", status=Status.UNSAFE, note="network namespaces are not entered")
+@server_option("namespace", usage="<name>|*")
 def namespace(words: Words, server: ServerLine) -> None:
-    """The network namespace in which the server lives."""
+    """The network namespace (/var/run/netns/<name>) from which the server is reached; `*`: the one that the client's
+    PROXY header names, if the configuration knows it. Linux, needs CAP_SYS_ADMIN."""
     name = words.next("'namespace' : expects <name> as argument.")
     if name != "*" and not os.path.exists(f"/var/run/netns/{name}"):
         words.fail(f"Cannot open namespace '{name}'.")

@@ -166,29 +166,6 @@ registry.declare(Kind.SERVICE, "lua.", _lua, status=Status.UNSAFE, note="scripts
 # -- newer than 2.6 ---------------------------------------------------------------------------------------------------
 
 
-def _number_or_expression(words: Words, site: Site) -> Build:
-    text = words.next("expects exactly 1 argument (integer/hex value or expression)")
-    try:
-        int(text, 0)
-    except ValueError:
-        words.index -= 1
-        expression.parse(words, site).final_cast("int")
-    return nothing
-
-
-for _name, _doc in (
-    ("set-bc-mark", "Sets the netfilter mark of packets to the server."),
-    ("set-bc-tos", "Sets the TOS (DSCP) byte of packets to the server."),
-):
-    action(
-        _name,
-        places=_REQUESTS,
-        usage="{<number> | <expression>}",
-        status=Status.HARMLESS,
-        doc=f"{_doc} Manual 4.4.",
-    )(_number_or_expression)
-
-
 @action("attach-srv", places="tcp-request session", usage="<server> [name <expression>]", status=Status.UNSAFE)
 def attach_srv(words: Words, site: Site) -> Build:
     """Gives the client's connection to a server as one of its idle ones (rhttp). HAProxy 2.9 and later. Manual 4.4."""
