@@ -87,6 +87,7 @@ def test_a_reader_that_leaves_costs_lines_and_nothing_else() -> None:
         config = CONFIG + f"    log fd@{writing} format raw local0\n"
         with run_site("pylb", config, (), pass_fds=(writing,)) as site:
             ask(site, 2)
+            assert dropped(site) == 0, "which is answered behind the second line"
             os.close(reading)
             ask(site, 20)
             assert dropped(site) == 20
