@@ -182,12 +182,13 @@ def connecting(run: Runner, stream: Stream, worker: Worker, transport: Transport
             return 0
         if transport.error:
             return transport.error
-        if limit < run.armed:
-            worker.poller.timers.arm(run, limit)
+        speechless = patience(stream)
+        if min(limit, speechless) < run.armed:
+            worker.poller.timers.arm(run, min(limit, speechless))
         reason = yield
         if reason == KILLED:
             return errno.ECANCELED
-        if client.ending and worker.client_left(stream):
+        if (client.ending and worker.client_left(stream)) or gave_up(stream, speechless):
             return LEFT
         if reason == TIMEOUT and clock.now >= limit and not transport.error:
             return errno.ETIMEDOUT
@@ -252,8 +253,26 @@ def _left(stream: Stream) -> None:
     release(stream)
     stream.frontend.counters.cli_aborts += 1
     stream.backend.counters.cli_aborts += 1
-    mark(stream, ending.CLIENT, ending.CONNECT)
+    silent = stream.request is None and stream.front.silent
+    mark(stream, ending.CLIENT_TIMEOUT if silent else ending.CLIENT, ending.CONNECT)
     stream.keep = False
+
+
+def patience(stream: Stream) -> float:
+    """Until when a client in TCP mode may be silent while its server is waited for; for ever if it has spoken."""
+    if stream.request is not None or stream.data or stream.front.conn.readable:
+        return math.inf
+    timeout = stream.frontend.timeout_client
+    return math.inf if timeout is None else float(stream.front.heard + timeout)
+
+
+def gave_up(stream: Stream, speechless: float) -> bool:
+    """Whether a client has been silent until then; what it has said meanwhile waits unread."""
+    front = stream.front
+    if clock.now < speechless or front.conn.readable:
+        return False
+    front.silent = True
+    return True
 
 
 def pause(run: Runner, stream: Stream, worker: Worker, seconds: float) -> Part[bool]:
@@ -261,10 +280,11 @@ def pause(run: Runner, stream: Stream, worker: Worker, seconds: float) -> Part[b
     limit = clock.now + seconds
     client = stream.front.conn
     while clock.now < limit:
-        if limit < run.armed:
-            worker.poller.timers.arm(run, limit)
+        speechless = patience(stream)
+        if min(limit, speechless) < run.armed:
+            worker.poller.timers.arm(run, min(limit, speechless))
         reason = yield
-        if client.ending and worker.client_left(stream):
+        if (client.ending and worker.client_left(stream)) or gave_up(stream, speechless):
             return False
         if reason == KILLED:
             break
@@ -278,8 +298,9 @@ def queued(run: Runner, stream: Stream, worker: Worker) -> Part[int | None]:
     limit = clock.now + (stream.setting("timeout_queue", backend) or backend.timeout_connect or math.inf)
     conn = stream.front.conn
     while True:
-        if limit < run.armed:
-            worker.poller.timers.arm(run, limit)
+        speechless = patience(stream)
+        if min(limit, speechless) < run.armed:
+            worker.poller.timers.arm(run, min(limit, speechless))
         reason = yield
         if stream.slot is not None:
             return ASSIGNED
@@ -290,6 +311,10 @@ def queued(run: Runner, stream: Stream, worker: Worker) -> Part[int | None]:
             stream.connect_start = clock.now  # the end of its time in the queue: Tw
             mark(stream, ending.KILLED if reason == KILLED else ending.CLIENT, ending.QUEUE)
             stream.keep = False
+            return None
+        if gave_up(stream, speechless):
+            waiting.leave(stream)
+            mark(stream, ending.CLIENT_TIMEOUT, ending.QUEUE)
             return None
         if reason == TIMEOUT and clock.now >= limit:
             waiting.leave(stream)

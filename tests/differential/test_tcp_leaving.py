@@ -49,6 +49,21 @@ listen queued_abort
     bind 127.0.0.1:$(queued_abort)
     option abortonclose
     server s1 127.0.0.1:$(s1) maxconn 1
+listen mute
+    bind 127.0.0.1:$(mute)
+    timeout client 200ms
+    server full 127.0.0.1:$(full)
+listen mute_retrying
+    bind 127.0.0.1:$(mute_retrying)
+    timeout client 200ms
+    retries 1
+    server gone 127.0.0.1:$(gone)
+listen mute_queued
+    bind 127.0.0.1:$(mute_queued)
+    timeout client 200ms
+    timeout server 3s
+    timeout tunnel 3s
+    server s1 127.0.0.1:$(s1) maxconn 1
 """,
     values={"full": FULL.getsockname()[1], "gone": free_port()},
 )
@@ -85,5 +100,35 @@ def test_a_client_that_ends_early_is_kept_or_let_go(pair: Pair, front: str, said
                 line[timer] = "-1" if line[timer] == "-1" else "+"
             names = ("backend", "server", "Tw", "Tc", "bytes", "state", "retries")
             return result | {name: line[name] for name in names}
+
+    assert pair.same(scenario, silent)["state"] == state
+
+
+MUTE = [
+    ("mute", b"", "cC"),
+    ("mute", b"hi", "sC"),
+    ("mute_retrying", b"", "cC"),
+    ("mute_retrying", b"hi", "SC"),
+    ("mute_queued", b"", "cQ"),
+    ("mute_queued", b"hi", "sQ"),
+]
+
+
+@pytest.mark.parametrize(("front", "said", "state"), MUTE)
+def test_who_is_silent_for_too_long_is_not_waited_for(pair: Pair, front: str, said: bytes, state: str) -> None:
+    """`timeout client` runs while a server is waited for, as long as there is nothing to send to it. HAProxy finishes
+    the connect first."""
+
+    def scenario(site: Site) -> dict[str, Any]:
+        with contextlib.ExitStack() as stack:
+            if front.endswith("queued"):
+                stack.enter_context(RawClient(site.port(front))).send(b"first")
+                site.servers["s1"].wait_conversations(1)
+            client = stack.enter_context(RawClient(site.port(front)))
+            if said:
+                client.send(said)
+            result: dict[str, Any] = {"answer": client.read_all(), "ended": client.ended}
+            line = split_tcplog(log_lines(site, client.source_port)[-1])
+            return result | {name: line[name] for name in ("backend", "server", "bytes", "state")}
 
     assert pair.same(scenario, silent)["state"] == state
