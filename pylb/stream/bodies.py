@@ -119,6 +119,8 @@ def until_response(run: Runner, stream: Stream, worker: Worker) -> Part[Any]:
         if reason == TIMEOUT:
             if uploading:
                 return _Lost(ending.CLIENT_TIMEOUT, ending.DATA, 408)
+            if not front.body_done:
+                return _Lost(ending.SERVER_TIMEOUT, ending.DATA, 0)  # it does not take the rest of the request
             return _Lost(ending.SERVER_TIMEOUT, ending.HEADERS, 504)
 
 

@@ -55,6 +55,7 @@ def pipe(
         stream.bytes_out += len(to_front)
         front.put(to_front)
     timeout = min(timeout_front, timeout_back)
+    take_front, take_back = timeout_front, timeout_back  # for taking what waits, also by who has ended itself
     size_front = size_back = LEAST
     half_front = half_back = False  # that side has sent its end and the other one was told
     limit = clock.now + timeout
@@ -116,13 +117,13 @@ def pipe(
                 half_front = True
                 back.shutdown_write()
                 timeout_front = math.inf  # nothing more is expected from there
-                timeout_back = stream.backend.timeout_server_fin or timeout_back
+                timeout_back = take_back = stream.backend.timeout_server_fin or timeout_back
                 limit = clock.now + timeout_back
             if back.eof and not half_back and not front.out:
                 half_back = True
                 front.shutdown_write()
                 timeout_back = math.inf
-                timeout_front = stream.frontend.timeout_client_fin or timeout_front
+                timeout_front = take_front = stream.frontend.timeout_client_fin or timeout_front
                 limit = clock.now + timeout_front
             if half_back and (half_front or whole):
                 return
@@ -130,11 +131,16 @@ def pipe(
         if went or came:
             limit = clock.now + timeout
             lead = 0.0
+            if front.out or back.out:
+                limit = clock.now + _patience(front, back, take_front, take_back)
         elif front.out or back.out:  # events of the side that is not read are no progress
             left = len(front.out) + len(back.out)
             if left != pending:
                 pending = left
-                limit = clock.now + timeout
+                limit = clock.now + _patience(front, back, take_front, take_back)
+        elif pending:
+            pending = 0
+            limit = clock.now + timeout
         if limit < run.armed:
             arm(run, limit)
         while (reason := (yield)) != READY:
@@ -143,12 +149,20 @@ def pipe(
                 return
             if reason == TIMEOUT:
                 if clock.now >= limit:
-                    mark(stream, _silent(front, timeout_front - lead, timeout_back), ending.DATA)
+                    mark(stream, _silent(front, back, timeout_front - lead, timeout_back), ending.DATA)
                     return
                 arm(run, limit)
 
 
-def _silent(front: Any, timeout_front: float, timeout_back: float) -> bytes:
-    """Who is to blame for the silence: the client when it does not take its data or its clock ran out first."""
-    late = front.out or timeout_front <= timeout_back
+def _patience(front: Any, back: Any, take_front: float, take_back: float) -> float:
+    """How long a side may take to accept what waits for it. Meanwhile nothing is read from the other one, whose
+    silence is no fault."""
+    if not back.out:
+        return take_front
+    return min(take_front, take_back) if front.out else take_back
+
+
+def _silent(front: Any, back: Any, timeout_front: float, timeout_back: float) -> bytes:
+    """Who is to blame for the silence: who does not take its data, or whose clock ran out first."""
+    late = front.out or (not back.out and timeout_front <= timeout_back)
     return ending.CLIENT_TIMEOUT if late else ending.SERVER_TIMEOUT
