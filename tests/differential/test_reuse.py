@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.differential.pairs import Pair, difference, http, paired
-from tests.harness import RawClient, Site, requires
+from tests.harness import RawClient, Site, requires, wait_until
 from tests.harness.origin import Conversation, response
 
 pytestmark = requires("haproxy")
@@ -22,6 +22,7 @@ defaults
     timeout connect 1s
     timeout client 3s
     timeout server 3s
+    timeout queue 3s
 frontend fe
     bind 127.0.0.1:$(fe)
     http-request set-dst hdr(x-dst) if { hdr(x-dst) -m found }
@@ -123,6 +124,23 @@ backend last_rule
     use-server s2 if { hdr(x-key) 2 }
     server s1 127.0.0.1:$(s1)
     server s2 127.0.0.1:$(s2)
+backend stays
+    http-reuse never
+    balance roundrobin
+    option prefer-last-server
+    use-server s1 if { path_end /s1 /hold }
+    server s1 127.0.0.1:$(s1) maxconn 1
+    server s2 127.0.0.1:$(s2)
+backend goes
+    http-reuse never
+    balance roundrobin
+    option prefer-last-server
+    max-keep-alive-queue 0
+    use-server s1 if { path_end /s1 /hold }
+    server s1 127.0.0.1:$(s1) maxconn 1
+    server s2 127.0.0.1:$(s2)
+backend other
+    server s2 127.0.0.1:$(s2)
 frontend fe1
     bind 127.0.0.1:$(fe1)
     max-session-srv-conns 1
@@ -163,6 +181,8 @@ def numbered(name: str) -> Any:
                 return
             if last == b"/first" and len(conversation.requests) > 1:
                 return
+            if last == b"/hold":
+                conversation.pause(1)
             status, field, value = CHALLENGES.get(last, (200, "x-a", "b"))
             conversation.send(response(said, f"{status} X", ((field, value),)))
             if last == b"/end":
@@ -270,3 +290,36 @@ def test_requests_go_on_connections_as_in_haproxy(pair: Pair, name: str) -> None
         assert len(set(seen["pylb"]) - set(seen["haproxy"])) == 1, difference(seen["haproxy"], seen["pylb"])
         return
     assert seen["pylb"] == seen["haproxy"], difference(seen["haproxy"], seen["pylb"])
+
+
+@pytest.mark.parametrize(("backend", "expected"), [("stays", "s1"), ("goes", "s2")])
+def test_a_queue_is_too_long_to_stay(pair: Pair, backend: str, expected: str) -> None:
+    """`max-keep-alive-queue`: the server is busy with somebody else."""
+
+    def scenario(site: Site) -> str:
+        with RawClient(site.port("fe")) as one, RawClient(site.port("fe")) as other:
+            one.send(http("GET", f"/{backend}/s1", "host: h")).read_reply()
+            other.send(http("GET", f"/{backend}/hold", "host: h"))
+            site.servers["s1"].wait_requests(2)
+            name: str = one.send(http("GET", f"/{backend}/x", "host: h")).read_reply().body.decode().partition(".")[0]
+            other.read_reply()
+            return name
+
+    assert pair.same(scenario, SCRIPTS) == expected
+
+
+@pytest.mark.parametrize("mode", ["never", "safe", "always"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_idle_connections_that_servers_have_closed_are_not_used(pair: Pair, mode: str, method: str) -> None:
+    def scenario(site: Site) -> list[str]:
+        with RawClient(site.port("fe")) as client:
+            first = client.send(http("GET", f"/{mode}/end", "host: h")).read_reply()
+            ended = site.servers["s1"].conversations[0]
+            wait_until(lambda: ended.sock.fileno() < 0, 5, "the origin closes")
+            with RawClient(site.port("fe")) as other:  # whoever answers this has seen that
+                for _ in range(3):
+                    other.send(http("GET", "/other/x", "host: h")).read_reply()
+            second = client.send(http(method, f"/{mode}/x", "host: h", "content-length: 0")).read_reply()
+            return [first.body.decode(), second.body.decode()]
+
+    assert pair.same(scenario, SCRIPTS) == ["s1.0", "s1.1"]
