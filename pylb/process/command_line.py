@@ -31,7 +31,8 @@ Usage : pylb [-f <cfgfile|cfgdir>]* [ -vdVD ] [ -n <maxconn> ] [ -N <maxpconn> ]
         -dr starts although a server's name does not resolve.
         -dC[key] writes the configuration as it was understood ; with a key, without its names and addresses.
         -dA<file> writes an archive of the loaded object files.
-        -4 -dF -dG -dI -dM[...] -dS -dT -dZ -dc -de -dk -dp -dt -dv are accepted.
+        -dS splices nothing (like `nosplice`).
+        -4 -dF -dG -dI -dM[...] -dT -dZ -dc -de -dk -dp -dt -dv are accepted.
         --allow-inert starts although a word that matters has no effect yet.
 
 Other commands : pylb {commands}   (each with --help)

@@ -117,13 +117,13 @@ def pipe(
                 half_front = True
                 back.shutdown_write()
                 timeout_front = math.inf  # nothing more is expected from there
-                timeout_back = take_back = stream.backend.timeout_server_fin or timeout_back
+                timeout_back = take_back = stream.backend.timeout_server_fin or take_back
                 limit = clock.now + timeout_back
             if back.eof and not half_back and not front.out:
                 half_back = True
                 front.shutdown_write()
                 timeout_back = math.inf
-                timeout_front = take_front = stream.frontend.timeout_client_fin or timeout_front
+                timeout_front = take_front = stream.frontend.timeout_client_fin or take_front
                 limit = clock.now + timeout_front
             if half_back and (half_front or whole):
                 return

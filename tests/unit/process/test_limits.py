@@ -103,3 +103,10 @@ def test_no_limit_at_all_gives_a_bounded_maxconn(system):
     system(INFINITY, INFINITY)
     found, problems = limits.settle({}, 0)
     assert problems == [] and 100_000 < found < 1 << 20
+
+
+def test_pipes_of_splicing_have_descriptors_of_their_own(system):
+    """One pipe for four connections, or as many as `maxpipes` says; each takes two descriptors."""
+    system(1024, 20000)
+    assert limits.settle({"fd-hard-limit": 1026}, 0, splicing=True) == (400, [])
+    assert limits.settle({"fd-hard-limit": 1026, "maxpipes": 100}, 0) == (400, [])
