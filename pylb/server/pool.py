@@ -203,14 +203,15 @@ def forget_stale(server: Server) -> None:
 
 def purge(server: Server, now: float) -> int:
     """Once per `pool-purge-delay`: forgets half of what was needed beyond what is in use, and closes half of the
-    connections that are too many then. Returns how many."""
+    connections that are too many then, as far as they have been idle for as long. Returns how many."""
     if now < server.purge_at:
         return 0
-    server.purge_at = now + server.values.get("pool-purge-delay", PURGE_DELAY) / 1000
+    delay = server.values.get("pool-purge-delay", PURGE_DELAY) / 1000
+    server.purge_at = now + delay
     used = server.served
     server.needed = needed = max(used, (server.needed + used) // 2)
     excess = used + len(server.idle) - max(needed, server.values.get("pool-low-conn", 0))
-    stale = server.idle[: max(0, excess + 1) // 2]
+    stale = [back for back in server.idle[: max(0, excess + 1) // 2] if back.idle_since <= now - delay]
     del server.idle[: len(stale)]
     for back in stale:
         back.conn.abandon()

@@ -23,6 +23,7 @@ defaults
     timeout client 3s
     timeout server 3s
     timeout queue 3s
+    default-server pool-purge-delay 1h
 frontend fe
     bind 127.0.0.1:$(fe)
     http-request set-dst hdr(x-dst) if { hdr(x-dst) -m found }
