@@ -73,5 +73,6 @@ def arrived(back: Any) -> int:
     data: bytes = back.buffer
     if back.chunks is not None:
         chunks = ChunkedReader(back.limits)
-        return len(chunks.feed(data)) + chunks.done
+        size = len(chunks.feed(data))
+        return size + 1 + sum([len(one[2]) - 4 for one in chunks.trailers or ()]) if chunks.done else size
     return len(data) if back.left < 0 else min(len(data), back.left)
