@@ -4,6 +4,7 @@ connection is told apart by, how many are kept. Origins answer with the number o
 from __future__ import annotations
 
 import contextlib
+import socket
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ pytestmark = requires("haproxy")
 CONFIG = """
 global
     nbthread 1
+    stats socket $(dir)/cli.sock
 defaults
     mode http
     timeout connect 1s
@@ -140,6 +142,10 @@ backend goes
     use-server s1 if { path_end /s1 /hold }
     server s1 127.0.0.1:$(s1) maxconn 1
     server s2 127.0.0.1:$(s2)
+backend shown1
+    server s1 127.0.0.1:$(s1) pool-purge-delay 7s pool-max-conn 9
+backend shown2
+    server s1 127.0.0.1:$(s1) pool-purge-delay 7s pool-max-conn 9
 backend other
     server s2 127.0.0.1:$(s2)
 frontend fe1
@@ -324,3 +330,21 @@ def test_idle_connections_that_servers_have_closed_are_not_used(pair: Pair, mode
             return [first.body.decode(), second.body.decode()]
 
     assert pair.same(scenario, SCRIPTS) == ["s1.0", "s1.1"]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_pool_is_shown(pair: Pair, count: int) -> None:
+    """`show servers conn`: in use, most in use, needed, idle ones that were not used again and that were."""
+
+    def scenario(site: Site) -> str:
+        with RawClient(site.port("fe")) as client:
+            for _ in range(count):
+                client.send(http("GET", f"/shown{count}/x", "host: h")).read_reply()
+        with socket.socket(socket.AF_UNIX) as asked:
+            asked.settimeout(5)
+            asked.connect(str(site.program.directory / "cli.sock"))
+            asked.sendall(f"show servers conn shown{count}\n".encode())
+            line = asked.makefile().read().splitlines()[1]
+        return line.partition(" - ")[2]
+
+    assert pair.same(scenario, SCRIPTS) == ("7000 0 1 1 1 0 9 1 1" if count == 1 else "7000 0 1 1 0 1 9 1 1")

@@ -7,6 +7,7 @@ from typing import Any, Final
 from pylb.background.runtime.call import Call
 from pylb.clock import clock
 from pylb.registry import command
+from pylb.server.pool import PURGE_DELAY
 from pylb.server.state import IN_MAINT, Admin
 
 STATE_VERSION: Final = 1
@@ -17,7 +18,6 @@ STATE_FIELDS: Final = (
     "srv_agent_addr srv_agent_port"
 )
 INITIAL_CHECK: Final = 1  # check status of a server without checks: "initialized"
-PURGE_DELAY_MS: Final = 5000
 
 
 def address_of(server: Any) -> str:
@@ -98,10 +98,12 @@ async def show_servers_conn(call: Call) -> None:
             continue
         for server in backend.servers:
             idle = len(server.idle)
+            fresh = sum(back.heads < 2 for back in server.idle)  # never used again: nobody knows whether they can be
+            delay = server.values.get("pool-purge-delay", PURGE_DELAY)
             call.write(
                 f"{backend.name}/{server.name} {backend.uuid}/{server.id} {address_of(server)} {server.port} - "
-                f"{PURGE_DELAY_MS} {server.served} {server.counters.conn_max} 0 "
-                f"0 {idle} {server.pool_max} {idle} {idle}\n"
+                f"{delay} {server.served} {server.counters.conn_max} {server.needed} "
+                f"{fresh} {idle - fresh} {server.pool_max} {idle} {idle}\n"
             )
         await call.drain()
 
