@@ -43,7 +43,7 @@ def answer(run: Runner, stream: Stream, worker: Worker, response: Response) -> C
             if response.status != status:
                 stream.status = response.status
         stream.bytes_out += stored_size(response)
-        if request.method == b"HEAD":
+        if request.method == b"HEAD" or request.silent:
             stream.bytes_out -= len(response.body)
     if front.buffer and not front.body_done:  # what came with the head counts, what comes later does not
         stream.bytes_in += len(front.read_body() or b"")

@@ -20,6 +20,7 @@ TARGETS = {
     "path": "set-path /p",
     "pathq": "set-pathq /r?1",
     "query": "set-query q=2",
+    "query-path": "set-query q=2\n    http-request set-path /p",
     "no-path": r"replace-path (.*) /r\1",
     "authority": "set-uri www.example.org:8080",
     "authority-path": "set-uri b:80/x",
@@ -58,6 +59,7 @@ def configuration() -> str:
     fronts |= {f"a_{status}": AFTER.format(status) for status in STATUSES}
     fronts["names"] = NAMES
     fronts["facts"] = FACTS
+    fronts["methods"] = METHODS
     fronts["values"] = "\n    ".join(f"http-request replace-value v{n} {rule}" for n, rule in enumerate(VALUES))
     fronts["numbers"] = "\n    ".join(
         f"http-request add-header x-{place}-{number} 1 if {{ int({number}) {pattern} }}"
@@ -83,6 +85,10 @@ defaults
     log 127.0.0.1:$(syslog) local0
     log-format "%ST %B %U %tsc [%ci:%cp ["
 """
+METHODS = """http-request set-method POST
+    http-request auth realm R if { path /auth }
+    http-request deny if { path /deny }
+    http-request redirect location / if { path /redirect }"""
 AFTER = """http-after-response set-status {}
     http-request return status 200 content-type text/plain string hello if {{ path /return }}
     http-request redirect location /x if {{ path /redirect }}
@@ -235,3 +241,10 @@ def test_items_of_a_value_are_replaced(pair: Pair, value: str) -> None:
     """One that is replaced loses the blanks around it."""
     fields = [f"v{number}: {value}" for number in range(len(VALUES))]
     pair.same(lambda site: talk(site, "values", http("GET", "/p", "host: h", *fields, CLOSE)), script(OK))
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+@pytest.mark.parametrize("path", ["/auth", "/deny", "/redirect", "/"])
+def test_a_client_gets_what_it_asked_for_when_a_rule_replaces_its_method(pair: Pair, path: str, method: str) -> None:
+    answer = OK if method == "GET" or path != "/" else OK.partition(b"hello")[0]
+    pair.same(lambda site: talk(site, "methods", http(method, path, "host: h", CLOSE)), script(answer))

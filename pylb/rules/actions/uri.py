@@ -39,7 +39,7 @@ def _one_format(words: Words, site: Site, change: Callable[[Request, bytes], Non
 
 def _has_path(target: bytes) -> bool:
     """The authority of CONNECT has no path to replace; a path takes the place of `*`."""
-    return target.startswith(b"/") or target == b"*" or uri.scheme(target) is not None
+    return target[:1] in (b"/", b"*") or uri.scheme(target) is not None
 
 
 def _set_path(request: Request, path: bytes) -> None:
