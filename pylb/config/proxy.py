@@ -260,7 +260,12 @@ FLAGS: tuple[tuple[str, tuple[str, ...], Status, str], ...] = (
     ("http-drop-request-trailers", BACK, FULL, "Trailers of requests are read, checked and not forwarded."),
     ("http-drop-response-trailers", FRONT, FULL, "Trailers of responses are read, checked and not forwarded."),
     ("http-ignore-probes", FRONT, FULL, "A connection that ends without a request gets neither a 408 nor a log line."),
-    ("http-no-delay", PROXY, HARMLESS, "Data is sent at once, also where waiting could fill segments better."),
+    (
+        "http-no-delay",
+        PROXY,
+        FULL,
+        "Data is sent at once, also where waiting could fill segments better. pylb never waits, with or without it.",
+    ),
     ("http-pretend-keepalive", BACK, FULL, "Servers are told keep-alive even if the connection will be closed."),
     (
         "http-use-proxy-header",
@@ -269,7 +274,12 @@ FLAGS: tuple[tuple[str, tuple[str, ...], Status, str], ...] = (
         "Requests with an absolute target are asked for credentials as by a proxy: 407 and `Proxy-Authorization`. "
         "`Proxy-Connection` is forwarded and means nothing, as in HAProxy since 2.0.",
     ),
-    ("idle-close-on-response", FRONT, HARMLESS, "On a soft stop idle connections live until their next response."),
+    (
+        "idle-close-on-response",
+        FRONT,
+        FULL,
+        "On a soft stop idle connections live until their next response, or `timeout http-keep-alive`.",
+    ),
     ("independent-streams", PROXY, HARMLESS, "Writing does not refresh the timeout of the reading side."),
     ("log-health-checks", BACK, HARMLESS, "Every change of a health check's result is logged."),
     ("log-separate-errors", FRONT, FULL, "Streams with errors are logged at level err."),
@@ -279,8 +289,8 @@ FLAGS: tuple[tuple[str, tuple[str, ...], Status, str], ...] = (
         "prefer-last-server",
         BACK,
         FULL,
-        "A client that has a connection of its own to a server (http-reuse never, NTLM) stays there, unless its cookie, "
-        "a rule or a hash decides.",
+        "A client that has a connection of its own to a server (http-reuse never, NTLM) stays there, unless its "
+        "cookie, a rule or a hash decides.",
     ),
     (
         "socket-stats",

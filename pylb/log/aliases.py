@@ -202,8 +202,8 @@ def query_string(argument: str) -> Read:
 
 @alias("ST", when="response")
 def status(argument: str) -> Read:
-    """Status sent to the client, -1 when there was none."""
-    return lambda stream: stream.status
+    """Status sent to the client, -1 when there was none; 0 in mode tcp."""
+    return lambda stream: stream.status if stream.frontend.http or stream.request is not None else 0
 
 
 # -- bytes and counts ------------------------------------------------------------------------------------------------

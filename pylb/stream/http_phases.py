@@ -65,7 +65,9 @@ def http_session(run: Runner, front: Any, session: Session, worker: Worker, raw:
                         arm(run, limit)
                     reason = yield
                     if reason and (reason != TIMEOUT or clock.now >= limit):
-                        if reason == STOPPING and (front.started or not session.streams):
+                        if reason == STOPPING and (
+                            front.started or not session.streams or "idle-close-on-response" in frontend.options
+                        ):
                             continue
                         yield from no_request(run, front, session, worker, reason, started, idle_since)
                         return

@@ -59,9 +59,7 @@ _ALTERED = "zork"  # instead of a word's last part
 def test_mistakes_in_words_of_rules_and_tables_are_judged_alike(section: str) -> None:
     cases = [Case(section, line) for valid, words in MORE for line in spoilt(valid, words)]
     known = (*(entry.pattern for entry in DIFFERENT), *(pattern for pattern, _ in OTHERWISE))
-    wrong = [
-        each for each in confirmed(cases, PRELUDE) if not any(re.search(text, each.case.line) for text in known)
-    ]
+    wrong = [each for each in confirmed(cases, PRELUDE) if not any(re.search(text, each.case.line) for text in known)]
     assert not wrong, "\n".join(map(str, wrong))
 
 

@@ -42,6 +42,21 @@ def test_soft_stop_under_traffic_loses_no_request(pylb, origin):
     assert "Proxy fe stopped (cumulated conns: FE: " in program.output
 
 
+def test_an_idle_client_may_have_one_more_response(both, origin):
+    server = origin()
+    program = both(
+        CONFIG.replace("defaults\n", "defaults\n    option idle-close-on-response\n"), values={"s1": server.port}
+    )
+    with RawClient(program.port("fe")) as client:
+        assert client.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").read_reply().status == 200
+        program.signal(signal.SIGUSR1)
+        wait_until(lambda: not listening_inodes(program.port("fe")), what="the listener to close")
+        reply = client.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").read_reply()
+        assert (reply.status, dict(reply.fields)[b"connection"]) == (200, b"close")
+        assert client.read_all() == b""
+    assert program.wait() == 0
+
+
 def test_a_request_under_way_is_finished_by_a_soft_stop(both, origin):
     release = threading.Event()
 
