@@ -257,8 +257,10 @@ def _matching(asked: Question) -> tuple[str, str]:
 
 @translates("reqsetbe", "reqisetbe")
 def choosing(asked: Question) -> Answer:
-    """The choice was made among the rules on raw lines, before all use_backend rules."""
+    """The choice was made among the rules on raw lines, before all use_backend rules; in a backend none was left."""
     line = asked.line
+    if asked.section.kind == "backend":
+        return Answer(remark="did nothing in a backend")
     if len(line.words) < 3:
         raise Unclear("the line is not complete")
     if any(other.words[:1] == ["use_backend"] and other.number < line.number for other in asked.section.lines):

@@ -8,7 +8,7 @@ from tests.differential import test_endings, test_endings_http, test_endings_kil
 from tests.differential.endings import DOCS, rows_of_the_page
 
 
-def tested() -> dict[tuple[str, str], list[str]]:
+def cases_of_endings() -> dict[tuple[str, str], list[str]]:
     """(first two characters, mode) -> cases that end so in pylb."""
     found: dict[tuple[str, str], list[str]] = {}
     states = {
@@ -26,12 +26,12 @@ def tested() -> dict[tuple[str, str], list[str]]:
 
 
 def test_each_state_that_is_tested_has_its_row() -> None:
-    assert sorted(tested().keys() - rows_of_the_page().keys()) == []
+    assert sorted(cases_of_endings().keys() - rows_of_the_page().keys()) == []
 
 
 @pytest.mark.parametrize("row", rows_of_the_page(), ids="-".join)
 def test_each_row_has_its_case(row: tuple[str, str]) -> None:
-    assert tested().get(row)
+    assert cases_of_endings().get(row)
 
 
 def test_each_character_of_cookies_is_tested_and_explained() -> None:
