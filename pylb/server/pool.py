@@ -153,7 +153,7 @@ def give(back: H1Back, now: float, mode: str, front: H1Front) -> None:
         return
     idle = server.idle
     count = len(idle)
-    if count + server.served > server.needed and not _room(server, count):
+    if count >= server.pool_limit or (count + server.served > server.needed and not _room(server, count)):
         back.conn.abandon()
         return
     conn = back.conn
@@ -179,10 +179,8 @@ def _keep_own(back: H1Back, now: float, front: H1Front) -> None:
 
 def _room(server: Server, count: int) -> bool:
     """There are as many connections as were needed at a time so far: is one more needed, or wanted?"""
-    if count >= server.pool_limit:
-        return False
     if server.served > server.needed:  # more streams at a time than before
-        server.needed = min(server.served, server.pool_limit)
+        server.needed = server.served
         if count + server.served <= server.needed:
             return True
     return bool(count + server.served <= server.values.get("pool-low-conn", 0))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pylb.records.proxy import Backend
 
 
-POOL_MOST: Final = 1024  # idle connections kept per server when pool-max-conn says nothing
+POOL_MOST: Final = 2048  # idle connections kept per server when pool-max-conn says nothing
 
 
 class Server:

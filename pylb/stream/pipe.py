@@ -114,19 +114,23 @@ def pipe(
                 mark(stream, ending.CLIENT if front.error else ending.SERVER, ending.DATA)
                 return
             if front.eof and not half_front and not back.out:
+                if half_back:
+                    return  # closing says it to the server
                 half_front = True
                 back.shutdown_write()
                 timeout_front = math.inf  # nothing more is expected from there
                 timeout_back = take_back = stream.backend.timeout_server_fin or take_back
                 limit = clock.now + timeout_back
             if back.eof and not half_back and not front.out:
+                if half_front:
+                    return  # closing says it to the client
                 half_back = True
                 front.shutdown_write()
+                if whole:
+                    return
                 timeout_back = math.inf
                 timeout_front = take_front = stream.frontend.timeout_client_fin or take_front
                 limit = clock.now + timeout_front
-            if half_back and (half_front or whole):
-                return
             timeout = min(timeout_front, timeout_back)
         if went or came:
             limit = clock.now + timeout
