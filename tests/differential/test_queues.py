@@ -80,10 +80,10 @@ backend hash_redispatch
     server s1 127.0.0.1:$(s1) maxconn 1 maxqueue 1
     server s2 127.0.0.1:$(s2) maxconn 1 maxqueue 1
 backend quick
-    timeout queue 200ms
+    timeout queue 700ms
     server s1 127.0.0.1:$(s1) maxconn 1
 backend quick_connect
-    timeout connect 200ms
+    timeout connect 700ms
     timeout queue 0
     server s1 127.0.0.1:$(s1) maxconn 1
 backend limited
